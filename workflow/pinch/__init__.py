@@ -1,0 +1,20 @@
+"""The library behind the workflow: one module (or small package) a link of the chain.
+
+translate -> build_mixture -> finetune -> generate -> judge -> aggregate -> plot.
+Links meet only through files; what they share is the ground they stand on: config, rows, languages,
+caches and models.
+"""
+
+__version__ = "0.1.0"
+
+LINK_VERSIONS = {
+    "base_model": 1,
+    "translate": 1,
+    "mixture": 1,
+    "finetune": 1,
+    "generate": 1,
+    "judge": 1,
+    "aggregate": 1,
+    "plot": 1,
+}
+"""Raised by hand when an edit changes what a link writes: Snakemake cannot see edits of imported code."""

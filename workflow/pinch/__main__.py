@@ -1,0 +1,50 @@
+"""Every link by hand: python -m pinch LINK --help."""
+
+import argparse
+import sys
+from importlib import import_module
+
+from pinch import __version__
+from pinch.errors import PinchError
+
+LINKS = {
+    "base_model": "fetch a pretrained model and convert it once",
+    "translate": "bring a split of the data into a language",
+    "mixture": "draw a training set",
+    "finetune": "tune a base model on a training set",
+    "generate": "responses of a model in a language",
+    "judge": "verdicts on a candidate's responses against a baseline's",
+    "aggregate": "scores, intervals and rates from verdicts and responses",
+    "plot": "a figure, with the numbers that it draws",
+    "export": "merge an adapter into its base, for use elsewhere",
+    "validate": "check a config file",
+    "schema": "JSON Schema of the config, for editors",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one link; 0 if it did its work, 1 with one line on standard error if not."""
+    parser = argparse.ArgumentParser(prog="python -m pinch", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"pinch {__version__}")
+    commands = parser.add_subparsers(dest="link", metavar="LINK", required=True)
+    argv = sys.argv[1:] if argv is None else argv
+    for name, summary in LINKS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        # Only the link asked for is imported: starting one must not cost what another needs.
+        if name in argv[:1]:
+            import_module(f"pinch.{name}").add_arguments(command)
+    arguments = parser.parse_args(argv)
+    try:
+        print(f"{arguments.link}: {import_module(f'pinch.{arguments.link}').run(arguments)}", flush=True)
+    except PinchError as error:
+        print(f"{arguments.link}: error: {error}", file=sys.stderr, flush=True)
+        return 1
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        print(f"{arguments.link}: error: {error.strerror or error}{where}", file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""A content-addressed cache of replies that cost time or money, safe under several processes."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+REFRESH = "PINCH_REFRESH"
+"""Set to 1 in the environment, this makes generate and judge work anew for the cells that run, past the caches."""
+
+
+def refreshing() -> bool:
+    """Whether the user asked to go past the caches."""
+    return os.environ.get(REFRESH, "") not in ("", "0")
+
+
+class ReplyCache:
+    """JSON objects by key, in one SQLite file; each put is kept the moment that it returns."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._open() as database:
+            database.execute("CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL)")
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        # A connection a call: threads and processes share the file, never a connection. Two minutes of patience
+        # with writers beside us are plenty for rows of a kilobyte.
+        with closing(sqlite3.connect(self.path, timeout=120)) as database, database:
+            yield database
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """The reply under `key`, or None."""
+        with self._open() as database:
+            row = database.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
+        found: dict[str, Any] | None = json.loads(row[0]) if row else None
+        return found
+
+    def put(self, key: str, reply: dict[str, Any]) -> None:
+        """Keep a reply, in the place of an older one."""
+        with self._open() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO replies VALUES (?, ?)", (key, json.dumps(reply, ensure_ascii=False))
+            )

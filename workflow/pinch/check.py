@@ -1,0 +1,81 @@
+"""A config is read, checked as a whole and against the disk, and its faults are told in one line."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from pinch.config import Config
+from pinch.errors import PinchError
+from pinch.experiment import Experiment
+from pinch.faults import explain
+from pinch.rows import SourceRow, read_json, read_rows
+
+
+def parse(data: Mapping[str, Any]) -> Config:
+    """A Config from what YAML gave. Raises PinchError naming the key and the remedy."""
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise PinchError(explain(error, data)) from None
+
+
+def read(path: str | Path) -> Config:
+    """A Config from a YAML file; for use outside of Snakemake, which reads its config itself."""
+    try:
+        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PinchError(f"{path}: cannot be read: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise PinchError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, Mapping):
+        raise PinchError(f"{path}: holds no keys and values")
+    return parse(data)
+
+
+def check_files(experiment: Experiment) -> None:
+    """Look at the files that a config names: there, readable, enough rows, every language present.
+
+    Raises PinchError naming the config key. Reads the source files, a matter of milliseconds.
+    """
+    config = experiment.config
+    for split, key in (("train", "data.train"), ("eval", "data.eval")):
+        try:
+            rows = read_rows(experiment.source(split), SourceRow)
+        except PinchError as error:
+            raise PinchError(f"{key}: {error}") from None
+        wanted, wanted_key = (
+            (config.mixture.rows, "mixture.rows")
+            if split == "train"
+            else (config.evaluation.prompts, "evaluation.prompts")
+        )
+        if wanted and wanted > len(rows):
+            raise PinchError(f"{wanted_key}: {wanted} are wanted, {key} ({experiment.source(split)}) has {len(rows)}")
+        if not rows:
+            raise PinchError(f"{key}: {experiment.source(split)} has no rows")
+        for lang in experiment.translated(split):
+            memory = Path(experiment.memory(split, lang))
+            if not memory.is_file():
+                raise PinchError(
+                    f"languages: {lang} has no data: translate.memory names {memory}, which does not exist; "
+                    "add the file or leave the language out"
+                )
+            try:
+                memory.open("rb").close()
+            except OSError as error:
+                raise PinchError(f"translate.memory: {memory}: cannot be read: {error.strerror}") from None
+    for spec in experiment.base_models.values():
+        if spec.path and not Path(spec.path, "config.json").is_file():
+            raise PinchError(f"base model path: {spec.path} has no config.json; name a directory saved by transformers")
+
+
+def check_owner(experiment: Experiment, owner: str) -> None:
+    """Refuse a results folder that another experiment's config made. Raises PinchError."""
+    record = Path(experiment.results) / "experiment.json"
+    if record.is_file() and read_json(record).get("config") != owner:
+        raise PinchError(
+            f"results: {experiment.results} belongs to the experiment of {read_json(record).get('config')}, not to "
+            f"{owner}; give this one a folder of its own, or delete {record} to let it take over"
+        )

@@ -1,0 +1,92 @@
+"""A judge behind any endpoint that speaks OpenAI's chat completions."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+import openai
+
+from pinch.config import OpenAIJudge
+from pinch.errors import PinchError
+from pinch.judge.prompting import fill, read_label, read_prompt
+from pinch.judge.protocol import Question, Reply
+from pinch.rows import digest
+
+
+class OpenAIEngine:
+    """Calls in parallel; time-outs, 429 and 5xx are tried again by the client, with growing pauses."""
+
+    def __init__(self, settings: OpenAIJudge, name: str) -> None:
+        self.settings = settings
+        self.name = name
+        self.prompt = read_prompt(settings.prompt)
+        key = "none"
+        if settings.api_key_env:
+            key = os.environ.get(settings.api_key_env, "")
+            if not key:
+                raise PinchError(
+                    f"judges: {name}: the environment variable {settings.api_key_env}, named by api_key_env, is not set"
+                )
+        self.client = openai.OpenAI(
+            base_url=settings.base_url, api_key=key, timeout=settings.timeout, max_retries=settings.retries
+        )
+
+    def key(self, question: Question) -> str:
+        """Prompt, model and decoding; where the endpoint is does not matter."""
+        settings = self.settings
+        return digest(
+            "openai",
+            settings.model,
+            settings.temperature,
+            settings.max_tokens,
+            settings.labels,
+            fill(self.prompt, question),
+        )
+
+    def ask(self, questions: Sequence[Question], keep: Callable[[int, Reply], None]) -> None:
+        """Raises PinchError when the endpoint fails for good; replies that came before are kept."""
+        with ThreadPoolExecutor(self.settings.concurrency) as pool:
+
+            def answer(place: int) -> None:
+                keep(place, self._ask(questions[place]))
+
+            futures = [pool.submit(answer, place) for place in range(len(questions))]
+            wait(futures, return_when=FIRST_EXCEPTION)
+            for future in futures:
+                future.cancel()
+        try:
+            for future in futures:
+                if not future.cancelled():
+                    future.result()
+        except openai.OpenAIError as error:
+            raise PinchError(self._explain(error)) from None
+
+    def _ask(self, question: Question) -> Reply:
+        settings = self.settings
+        completion = self.client.chat.completions.create(
+            model=settings.model,
+            messages=[{"role": "user", "content": fill(self.prompt, question)}],
+            temperature=settings.temperature,
+            max_tokens=settings.max_tokens,
+        )
+        text = (completion.choices[0].message.content if completion.choices else None) or ""
+        usage = completion.usage
+        tokens_in, tokens_out = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+        price = settings.usd_per_million_tokens
+        cost = (tokens_in * price[0] + tokens_out * price[1]) / 1e6 if price else None
+        choice = read_label(text, settings.labels)
+        reason = "the reply is neither label" if choice == "invalid" else "label"
+        return Reply(choice, reason, text, tokens_in, tokens_out, cost)
+
+    def _explain(self, error: openai.OpenAIError) -> str:
+        where = f"judges: {self.name}: {self.settings.base_url}"
+        rest = "replies that came are kept, run again to go on"
+        if isinstance(error, openai.APITimeoutError):
+            return f"{where} did not answer within {self.settings.timeout:g} s, {self.settings.retries} retries; {rest}"
+        if isinstance(error, openai.APIConnectionError):
+            return f"{where} cannot be reached; is the server up, and base_url right? {rest}"
+        if isinstance(error, openai.AuthenticationError):
+            return f"{where} refuses the key (401); look at the variable that api_key_env names"
+        if isinstance(error, openai.APIStatusError):
+            return f"{where} answered {error.status_code} for model {self.settings.model!r}; {rest}"
+        return f"{where}: {type(error).__name__}; {rest}"

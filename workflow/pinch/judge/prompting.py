@@ -1,0 +1,45 @@
+"""The prompt of a language model that judges, and what its answer means."""
+
+import re
+import unicodedata
+from pathlib import Path
+from typing import Literal
+
+from pinch.errors import PinchError
+from pinch.judge.protocol import Question
+
+PROMPTS = Path(__file__).parents[2] / "prompts"
+
+
+def read_prompt(name: str) -> str:
+    """A prompt file, ours by its name or the user's by its path. Raises PinchError if it lacks a field."""
+    path = PROMPTS / name if (PROMPTS / name).is_file() else Path(name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        ours = ", ".join(sorted(file.name for file in PROMPTS.glob("*.txt")))
+        raise PinchError(f"judges: prompt {name}: {error.strerror}; ours are {ours}") from None
+    for field in ("{instruction}", "{response_1}", "{response_2}"):
+        if field not in text:
+            raise PinchError(f"judges: prompt {path} lacks the field {field}")
+    return text.strip()
+
+
+def fill(prompt: str, question: Question) -> str:
+    """The prompt with its fields filled in, all at once: text in a response that looks like a field stays text."""
+    values = {
+        "{instruction}": question.instruction,
+        "{response_1}": question.first.response,
+        "{response_2}": question.second.response,
+    }
+    return re.sub("|".join(map(re.escape, values)), lambda match: values[match.group()], prompt)
+
+
+def read_label(reply: str, labels: tuple[str, str]) -> Literal["first", "second", "invalid"]:
+    """Which label a reply consists of, whatever stands around it: "**B**." is B, and "A or B" is neither."""
+    text = unicodedata.normalize("NFKC", reply).casefold()
+    first, second = (label.casefold() for label in labels)
+    named = {word for word in re.findall(r"\w+", text) if word in (first, second)}
+    if len(re.findall(r"\w+", text)) > 4 or len(named) != 1:
+        return "invalid"
+    return "first" if named == {first} else "second"

@@ -1,0 +1,96 @@
+"""The rubric: a checklist of form, for where no model is at hand that can judge.
+
+It looks at a pair in a fixed order of criteria until one tells the two responses apart, and names that criterion.
+It judges form, not content: a fluent lie in the right language beats a truth that was cut off.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from pinch import languages
+from pinch.config import Rubric
+from pinch.judge.protocol import Question, Reply
+from pinch.rows import GenerationRow
+
+ECHO = 0.8
+"""Share of the response that is copied from the instruction, above which it is an echo."""
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())
+
+
+def loops(text: str) -> bool:
+    """Whether a text repeats itself: a run of one to eight words three times in a row, or half of its 4-grams twice."""
+    words = _words(text)
+    for size in range(1, 9):
+        for start in range(len(words) - 3 * size + 1):
+            run = words[start : start + size]
+            # A number may well stand three times in a row, as in a sum.
+            threefold = run == words[start + size : start + 2 * size] == words[start + 2 * size : start + 3 * size]
+            if threefold and (size > 1 or not run[0].isdigit()):
+                return True
+    grams = [tuple(words[start : start + 4]) for start in range(len(words) - 3)]
+    return len(grams) >= 8 and len(set(grams)) <= len(grams) / 2
+
+
+def echoes(response: str, instruction: str) -> bool:
+    """Whether a response only says the instruction again."""
+    words, asked = _words(response), _words(instruction)
+    if len(words) < 3:
+        return False
+    if len(asked) >= 3 and words[: len(asked)] == asked:
+        return True
+    pairs = {tuple(asked[start : start + 2]) for start in range(len(asked) - 1)}
+    copied = sum(tuple(words[start : start + 2]) in pairs for start in range(len(words) - 1))
+    return copied >= ECHO * (len(words) - 1)
+
+
+@cache
+def closeness(response: str, reference: str) -> float:
+    """chrF of a response against the reference, 0 to 100 (Popovic 2015, as sacrebleu computes it)."""
+    from sacrebleu import sentence_chrf
+
+    return float(sentence_chrf(response, [reference]).score)
+
+
+class RubricEngine:
+    """The checklist behind the interface of a judge."""
+
+    def __init__(self, settings: Rubric, lang: str, allowed: frozenset[str]) -> None:
+        self.margin = settings.margin
+        self.lang = lang
+        self.allowed = allowed
+
+    def key(self, question: Question) -> str | None:
+        """Nothing to save: asking is free."""
+        return None
+
+    def ask(self, questions: Sequence[Question], keep: Callable[[int, Reply], None]) -> None:
+        """Go through the criteria for each question."""
+        for place, question in enumerate(questions):
+            keep(place, self.compare(question))
+
+    def compare(self, question: Question) -> Reply:
+        """The first criterion that only one of the two responses meets decides."""
+        criteria: list[tuple[str, Callable[[GenerationRow], bool]]] = [
+            ("not empty", lambda row: bool(row.response.strip())),
+            # What cannot be determined (a number, a name) is not held against a response.
+            ("language", lambda row: languages.match(row.response, self.lang, self.allowed) != "wrong"),
+            ("stops by itself", lambda row: row.finish_reason == "stop"),
+            ("no loop", lambda row: not loops(row.response)),
+            ("no echo", lambda row: not echoes(row.response, question.instruction)),
+        ]
+        for name, holds in criteria:
+            first, second = holds(question.first), holds(question.second)
+            if first != second:
+                return Reply("first" if first else "second", name)
+        if not question.reference:
+            return Reply("tie", "no criterion decides, and there is no reference")
+        first_score = closeness(question.first.response, question.reference)
+        second_score = closeness(question.second.response, question.reference)
+        raw = f"chrF {first_score:.1f} : {second_score:.1f}"
+        if abs(first_score - second_score) < self.margin:
+            return Reply("tie", "equally close to the reference", raw)
+        return Reply("first" if first_score > second_score else "second", "closer to the reference", raw)

@@ -1,0 +1,110 @@
+"""Language models as finetune, generate, the local judge and export load them."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+from pinch.errors import PinchError
+
+TEMPLATE = Path(__file__).parent.parent / "templates" / "turns.jinja"
+"""The chat template of every model that is tuned here, and of the untuned one shown the same."""
+
+
+def quiet(threads: int = 0) -> None:
+    """One line a step is enough: silence the libraries' own bars; use `threads` cores if more than 0."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    # TRL has to set the option by the name that transformers is about to retire.
+    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
+    import datasets
+    import torch
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def device() -> str:
+    """cuda where there is a GPU, else cpu."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def device_name() -> str:
+    """For people: the GPU's name, or cpu with its threads."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu, {torch.get_num_threads()} threads"
+
+
+def load_tokenizer(folder: Path, template: bool = True) -> Any:
+    """The tokenizer in `folder`, with our chat template unless `template` is False; padding on the left."""
+    import transformers
+
+    try:
+        tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise PinchError(f"{folder}: the tokenizer cannot be loaded: {str(error).splitlines()[0]}") from None
+    if tokenizer.eos_token_id is None:
+        raise PinchError(f"{folder}: the tokenizer has no end-of-sequence token, so a response could never stop")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "left"
+    if template:
+        tokenizer.chat_template = TEMPLATE.read_text(encoding="utf-8")
+    return tokenizer
+
+
+def load_model(base: Path, weights: Path | None = None) -> Any:
+    """A causal language model, on the GPU in bfloat16 where there is one, else in float32.
+
+    `weights`: a folder made by finetune, an adapter on `base` or a whole model; None is the base itself.
+    """
+    import torch
+    import transformers
+
+    adapter = weights is not None and (weights / "adapter_config.json").is_file()
+    folder = base if weights is None or adapter else weights
+    dtype = torch.bfloat16 if device() == "cuda" else torch.float32
+    try:
+        model: Any = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True)
+        if adapter:
+            from peft import PeftModel
+
+            # In memory the adapter is merged, which makes decoding nearly twice as fast; on disk it stays alone.
+            model = PeftModel.from_pretrained(model, str(weights), is_trainable=False).merge_and_unload()
+    except (OSError, ValueError) as error:
+        raise PinchError(f"{folder}: the model cannot be loaded: {str(error).splitlines()[0]}") from None
+    return model.to(device()).eval()
+
+
+def prompt_ids(tokenizer: Any, instruction: str) -> list[int]:
+    """Token ids of an instruction as the chat template shows it; text that looks like a turn marker stays text."""
+    ids: list[int] = tokenizer.apply_chat_template(
+        [{"role": "user", "content": instruction}],
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=False,
+        sanitize_control_tokens=True,
+    )
+    return ids
+
+
+def example_ids(tokenizer: Any, instruction: str, response: str) -> tuple[list[int], int]:
+    """Token ids of an instruction with its response and the stop token, and how many of them are the prompt.
+
+    Raises PinchError where the tokenizer merges prompt and response, so that training and generation would differ.
+    """
+    prompt = prompt_ids(tokenizer, instruction)
+    turns = [{"role": "user", "content": instruction}, {"role": "assistant", "content": response}]
+    ids: list[int] = tokenizer.apply_chat_template(
+        turns, tokenize=True, return_dict=False, sanitize_control_tokens=True
+    )
+    if ids[: len(prompt)] != prompt:
+        raise PinchError("the tokenizer merges the end of the prompt with the response; change the chat template")
+    return ids, len(prompt)

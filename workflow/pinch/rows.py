@@ -1,0 +1,228 @@
+"""Rows: what passes between the links, as JSON Lines.
+
+UTF-8, one object a line, lines ended by "\\n" only: texts may hold U+2028 and its like, at which
+str.splitlines() would break. Every row keeps the `id` of the row of the source language that it came from.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from pinch.errors import PinchError
+
+
+def _id_to_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _not_blank(value: Any) -> Any:
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("is empty")
+    return value
+
+
+Id = Annotated[str, BeforeValidator(_not_blank), BeforeValidator(_id_to_text)]
+Text = Annotated[str, BeforeValidator(_not_blank)]
+
+
+class Row(BaseModel):
+    """A row has an id; fields that a link does not know are left to the user who added them."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: Id
+
+
+class SourceRow(Row):
+    """A row in the pivot language, as the user gives it; `lang`, where given, must be the pivot."""
+
+    instruction: Text
+    response: str | None = None
+    lang: str | None = None
+
+
+class MemoryRow(Row):
+    """A unit of translation memory: the texts of the source language and their translations."""
+
+    source_instruction: Text
+    source_response: str | None = None
+    instruction: Text
+    response: str | None = None
+    lang: str | None = None
+
+
+class TranslatedRow(Row):
+    """R/translations/{split}/{lang}.jsonl; in the split eval `response` is the reference, if there is one."""
+
+    lang: str
+    instruction: Text
+    response: str | None
+    source: str
+    engine: str
+    flags: list[str] = []
+
+
+class ExampleRow(Row):
+    """R/mixtures/{mixture}/{draw}.jsonl: a training example."""
+
+    lang: str
+    instruction: Text
+    response: Text
+
+
+class GenerationRow(Row):
+    """R/generations/.../{lang}.jsonl: a model's response; `n_tokens` counts the stop token where there is one."""
+
+    lang: str
+    instruction: Text
+    response: str
+    finish_reason: Literal["stop", "length"]
+    n_tokens: int = Field(ge=0)
+
+
+class VerdictRow(Row):
+    """R/judgments/.../{lang}.jsonl: what the judge said of one pair in one order."""
+
+    order: Literal["baseline_first", "candidate_first"]
+    winner: Literal["baseline", "candidate", "tie", "invalid"]
+    reason: str = ""
+    raw: str | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float | None = None
+
+    @classmethod
+    def tied(cls, id: str, order: Literal["baseline_first", "candidate_first"], reason: str) -> Self:
+        """A verdict that needed no call."""
+        return cls(id=id, order=order, winner="tie", reason=reason)
+
+
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise PinchError(f"{path}: no such file") from None
+    except UnicodeDecodeError as error:
+        number = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise PinchError(f"{path}:{number}: is not UTF-8 text; convert the file to UTF-8") from None
+    except OSError as error:
+        raise PinchError(f"{path}: cannot be read: {error.strerror}") from None
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
+        if line.strip():
+            yield number, line
+
+
+def read_rows(path: str | Path, kind: type[AnyRow], unique: Sequence[str] = ("id",)) -> list[AnyRow]:
+    """All rows of a JSONL file, checked.
+
+    `unique` names the fields that together occur once a file. Raises PinchError with the file and the line
+    of the first row that is malformed, of another shape, or a repetition.
+    """
+    path = Path(path)
+    rows: list[AnyRow] = []
+    seen: dict[tuple[str, ...], int] = {}
+    for number, line in _lines(path):
+        try:
+            data = json.loads(line)
+        except json.JSONDecodeError as error:
+            message = f"is not JSON ({error.msg} at column {error.colno}); mend or remove the line"
+            raise PinchError(f"{path}:{number}: {message}") from None
+        if not isinstance(data, dict):
+            raise PinchError(f"{path}:{number}: is not a JSON object, but {type(data).__name__}")
+        try:
+            row = kind.model_validate(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"])
+            message = "is missing" if first["type"] == "missing" else first["msg"].removeprefix("Value error, ")
+            of = f" (id {data['id']!r})" if data.get("id") else ""
+            raise PinchError(f"{path}:{number}: field {field!r} {message}{of}") from None
+        key = tuple(str(getattr(row, field)) for field in unique)
+        if key in seen:
+            fields = ", ".join(f"{field} {value!r}" for field, value in zip(unique, key, strict=True))
+            raise PinchError(f"{path}:{number}: repeats {fields} of line {seen[key]}; each may occur once")
+        seen[key] = number
+        rows.append(row)
+    return rows
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block ends well, and vanishes if it does not."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a whole text file, or nothing."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_rows(path: str | Path, rows: Iterable[Row]) -> None:
+    """Write a whole JSONL file, or nothing."""
+    write_text(path, "".join(row.model_dump_json() + "\n" for row in rows))
+
+
+def write_json(path: str | Path, data: Any) -> None:
+    """Write an indented JSON file for people and programs, or nothing."""
+    write_text(path, json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """The content of a JSON file; raises PinchError with its name where it is missing or malformed."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PinchError(f"{path}: no such file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise PinchError(f"{path}: is not JSON ({error})") from None
+
+
+def canonical(data: Any) -> str:
+    """JSON with sorted keys and no spaces: equal for equal data, whatever the order of the user's keys."""
+    return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def digest(*parts: Any) -> str:
+    """The sha256 of canonical JSON, as 64 hexadecimal digits."""
+    return sha256(canonical(parts).encode("utf-8")).hexdigest()
+
+
+def file_digest(path: str | Path) -> str:
+    """The sha256 of a file's bytes, as 64 hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        hasher = sha256()
+        while block := file.read(1 << 20):
+            hasher.update(block)
+    return hasher.hexdigest()
+
+
+def folder_digest(folder: str | Path) -> str:
+    """The sha256 over names and contents of all files below a folder."""
+    folder = Path(folder)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return digest([(path.relative_to(folder).as_posix(), file_digest(path)) for path in files])

@@ -1,0 +1,24 @@
+"""validate: the check that every run begins with, by hand."""
+
+import argparse
+
+from pinch import check
+from pinch.errors import PinchError
+from pinch.experiment import Experiment
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `python -m pinch validate`."""
+    parser.add_argument("config", nargs="?", default="config.yaml")
+
+
+def run(arguments: argparse.Namespace) -> str:
+    """Check a config and the files that it names; say what it would make."""
+    try:
+        experiment = Experiment(check.read(arguments.config))
+        check.check_files(experiment)
+    except PinchError as error:
+        raise PinchError(f"{arguments.config}: {error}") from None
+    cells = list(experiment.cells())
+    names = " ".join(name for name in experiment.training_sets if name != "untuned")
+    return f"{arguments.config}: {len(experiment.rows)} rows, {len(cells)} cells; training sets: {names}"

@@ -1,0 +1,36 @@
+# Scores: first the cells of each row, then the table of all rows, so that one changed cell touches one row.
+
+
+rule aggregate_row:
+    input:
+        judgments=lambda wc: experiment.judgments(
+            wc.judge, wc.base, wc.mixture, wc.seed
+        ),
+        generations=lambda wc: experiment.generations(wc.base, wc.mixture, wc.seed),
+    output:
+        f"{R}/scores/rows/{{judge}}/{{baseline}}/{{base}}/{{mixture}}/{{seed}}.parquet",
+    log:
+        f"{R}/logs/aggregate/{{judge}}/{{baseline}}/{{base}}/{{mixture}}/{{seed}}.log",
+    params:
+        columns=lambda wc: experiment.row_setting(wc.mixture),
+        settings=experiment.aggregate_setting(),
+        version=VERSION["aggregate"],
+    shell:
+        "python -m pinch aggregate row --judge {wildcards.judge:q} --baseline {wildcards.baseline:q}"
+        " --base {wildcards.base:q} --mixture {wildcards.mixture:q} --seed {wildcards.seed}"
+        " --columns {params.columns:q} --settings {params.settings:q}"
+        " --judgments {input.judgments:q} --generations {input.generations:q} --output {output:q} 2>&1 | tee {log:q}"
+
+
+rule aggregate:
+    input:
+        experiment.score_rows(),
+    output:
+        parquet=f"{R}/scores/scores.parquet",
+        csv=f"{R}/scores/scores.csv",
+    log:
+        f"{R}/logs/aggregate/scores.log",
+    params:
+        version=VERSION["aggregate"],
+    shell:
+        "python -m pinch aggregate table --rows {input:q} --parquet {output.parquet:q} --csv {output.csv:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,46 @@
+import os
+import re
+import sys
+from pathlib import Path
+
+WORKFLOW = Path(workflow.current_basedir).parent
+sys.path.insert(0, str(WORKFLOW))
+# `python -m pinch` must work in every job, from any directory, under conda and as a module of another workflow.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    dict.fromkeys([str(WORKFLOW), *filter(None, [os.environ.get("PYTHONPATH")])])
+)
+
+from pinch import LINK_VERSIONS as VERSION
+from pinch import check
+from pinch.errors import PinchError
+from pinch.experiment import Experiment, owner_name
+from pinch.rows import write_json
+
+OWNER = owner_name(workflow.configfiles, Path.cwd())
+
+try:
+    experiment = Experiment(check.parse(config))
+    check.check_files(experiment)
+    check.check_owner(experiment, OWNER)
+except PinchError as error:
+    sys.exit(f"{OWNER}: {error}")
+
+R = experiment.results
+CACHE = experiment.cache
+# Torch on two halves of a machine's cores is many times slower than on all of them one after the other.
+ALL_CORES = workflow.cores or 8
+
+
+wildcard_constraints:
+    split="train|eval",
+    lang=r"[a-z]{2,3}",
+    draw=r"d\d+",
+    seed=r"d\d+t\d+",
+    base=r"[^/]+",
+    mixture=r"[^/]+",
+    judge=r"[^/]+",
+    baseline=re.escape(experiment.config.judge.baseline),
+
+
+onstart:
+    write_json(f"{R}/experiment.json", {"config": OWNER, "settings": config})

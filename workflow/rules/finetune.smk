@@ -1,0 +1,29 @@
+# Tune the base model on one training set.
+
+
+rule finetune:
+    input:
+        base=f"{R}/base_models/{{base}}.json",
+        mixture=f"{R}/mixtures/{{mixture}}/{{draw}}.jsonl",
+    output:
+        weights=directory(
+            f"{R}/models/{{base}}/{{mixture}}/{{draw}}t{{training}}/weights"
+        ),
+        manifest=f"{R}/models/{{base}}/{{mixture}}/{{draw}}t{{training}}/manifest.json",
+    log:
+        f"{R}/logs/finetune/{{base}}/{{mixture}}/{{draw}}t{{training}}.log",
+    benchmark:
+        f"{R}/benchmarks/finetune/{{base}}/{{mixture}}/{{draw}}t{{training}}.tsv"
+    wildcard_constraints:
+        training=r"\d+",
+    threads: ALL_CORES
+    resources:
+        gpu=1,
+        mem_mb=6000,
+    params:
+        settings=lambda wc: experiment.finetune_setting(wc.mixture),
+        version=VERSION["finetune"],
+    shell:
+        "python -m pinch finetune --base {input.base:q} --mixture {input.mixture:q} --settings {params.settings:q}"
+        " --seed {wildcards.training} --cache {CACHE:q} --threads {threads}"
+        " --weights {output.weights:q} --manifest {output.manifest:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,27 @@
+# Verdicts on one cell: candidate against baseline, in both orders.
+
+
+rule judge:
+    input:
+        unpack(
+            lambda wc: experiment.judge_inputs(
+                wc.judge, wc.base, wc.mixture, wc.seed, wc.lang
+            )
+        ),
+    output:
+        f"{R}/judgments/{{judge}}/{{baseline}}/{{base}}/{{mixture}}/{{seed}}/{{lang}}.jsonl",
+    log:
+        f"{R}/logs/judge/{{judge}}/{{baseline}}/{{base}}/{{mixture}}/{{seed}}/{{lang}}.log",
+    threads: lambda wc: ALL_CORES if experiment.judge_needs_torch(wc.judge) else 1
+    resources:
+        gpu=lambda wc: int(experiment.judge_needs_torch(wc.judge)),
+    params:
+        settings=lambda wc: experiment.judge_setting(wc.judge),
+        model=lambda wc, input: (
+            ["--model", input.model] if "model" in input.keys() else []
+        ),
+        version=VERSION["judge"],
+    shell:
+        "python -m pinch judge --candidate {input.candidate:q} --baseline {input.baseline:q} --prompts {input.prompts:q}"
+        " --lang {wildcards.lang} --name {wildcards.judge:q} --settings {params.settings:q} {params.model:q}"
+        " --cache {CACHE:q} --threads {threads} --output {output:q} 2>&1 | tee {log:q}"
