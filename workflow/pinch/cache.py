@@ -12,6 +12,11 @@ REFRESH = "PINCH_REFRESH"
 """Set to 1 in the environment, this makes generate and judge work anew for the cells that run, past the caches."""
 
 
+def cache_folder() -> str:
+    """Where caches and converted base models lie: $PINCH_CACHE, which the workflow sets from its config."""
+    return os.environ.get("PINCH_CACHE") or ".cache/pinch"
+
+
 def refreshing() -> bool:
     """Whether the user asked to go past the caches."""
     return os.environ.get(REFRESH, "") not in ("", "0")

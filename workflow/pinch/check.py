@@ -7,11 +7,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from pinch.config import Config
+from pinch.config import Config, TransformersJudge
 from pinch.errors import PinchError
 from pinch.experiment import Experiment
 from pinch.faults import explain
-from pinch.rows import SourceRow, read_json, read_rows
+from pinch.rows import read_json
+from pinch.translate import source_rows
 
 
 def parse(data: Mapping[str, Any]) -> Config:
@@ -43,7 +44,7 @@ def check_files(experiment: Experiment) -> None:
     config = experiment.config
     for split, key in (("train", "data.train"), ("eval", "data.eval")):
         try:
-            rows = read_rows(experiment.source(split), SourceRow)
+            rows = source_rows(experiment.source(split), split, config.pivot)
         except PinchError as error:
             raise PinchError(f"{key}: {error}") from None
         wanted, wanted_key = (
@@ -66,9 +67,13 @@ def check_files(experiment: Experiment) -> None:
                 memory.open("rb").close()
             except OSError as error:
                 raise PinchError(f"translate.memory: {memory}: cannot be read: {error.strerror}") from None
-    for spec in experiment.base_models.values():
+    models = {f"base_models[{index}]": spec for index, spec in enumerate(config.base_models)}
+    for index, judge in enumerate(config.judges):
+        if isinstance(judge, TransformersJudge):
+            models[f"judges[{index}].model"] = judge.model
+    for key, spec in models.items():
         if spec.path and not Path(spec.path, "config.json").is_file():
-            raise PinchError(f"base model path: {spec.path} has no config.json; name a directory saved by transformers")
+            raise PinchError(f"{key}.path: {spec.path} has no config.json; name a directory saved by transformers")
 
 
 def check_owner(experiment: Experiment, owner: str) -> None:

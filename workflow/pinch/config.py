@@ -273,8 +273,8 @@ class Plot(Strict):
     """A colormap of matplotlib."""
     dpi: Int = Field(default=200, ge=50, le=1200)
     """Of the PNG files."""
-    title: str | None = None
-    """Above the heatmap; a sentence about model and judge unless given."""
+    title: str = "Instruction-following score"
+    """The first words above the heatmap."""
 
 
 class Evaluation(Strict):

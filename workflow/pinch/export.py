@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from pinch import base_model, modelling
+from pinch.cache import cache_folder
 from pinch.errors import PinchError
 from pinch.rows import read_json
 
@@ -12,7 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `python -m pinch export`."""
     parser.add_argument("model", help="folder of a model: results/models/BASE/MIXTURE/SEED")
     parser.add_argument("output", help="folder to write: safetensors, tokenizer, chat template")
-    parser.add_argument("--cache", default=".cache/pinch", help="folder of converted base models")
+    parser.add_argument(
+        "--cache", default=cache_folder(), help="folder of converted base models; default: $PINCH_CACHE"
+    )
 
 
 def run(arguments: argparse.Namespace) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pinch import LINK_VERSIONS, base_model, modelling
-from pinch.cache import refreshing
+from pinch.cache import cache_folder, refreshing
 from pinch.config import Generate
 from pinch.errors import PinchError
 from pinch.rows import GenerationRow, TranslatedRow, canonical, digest, file_digest, read_json, read_rows, write_rows
@@ -140,7 +140,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, default=0, help="prompts a language; 0: all")
     parser.add_argument("--seed", default="d0t0", help="name of the repetition")
     parser.add_argument("--settings", default="{}", help='decoding, JSON: {"max_new_tokens": 40}')
-    parser.add_argument("--cache", required=True, help="folder of converted base models and generated cells")
+    parser.add_argument(
+        "--cache",
+        default=cache_folder(),
+        help="folder of converted base models and generated cells; default: $PINCH_CACHE",
+    )
     parser.add_argument("--threads", type=int, default=0, help="cores for torch; 0: all")
     parser.add_argument("--output", required=True)
 

@@ -179,10 +179,9 @@ def heatmap(table: Any, settings: dict[str, Any], plt: Any) -> tuple[Any, list[d
         plt.setp(
             axes.get_xticklabels(), rotation=30 if len(columns) > 6 else 0, ha="left" if len(columns) > 6 else "center"
         )
-    title = settings["title"] or "Instruction-following score"
     seeds = f", mean of {table['seed'].n_unique()} seeds" if several else ""
     figure.suptitle(
-        f"{title} · {settings['base']} · judge: {settings['judge']}\n",
+        f"{settings['title']} · {settings['base']} · judge: {settings['judge']}\n",
         fontsize=10,
     )
     prompts = table["n"].max()

@@ -11,6 +11,8 @@ rule aggregate_row:
         f"{R}/scores/rows/{{judge}}/{{baseline}}/{{base}}/{{mixture}}/{{seed}}.parquet",
     log:
         f"{R}/logs/aggregate/{{judge}}/{{baseline}}/{{base}}/{{mixture}}/{{seed}}.log",
+    conda:
+        "../../envs/light.yaml"
     params:
         columns=lambda wc: experiment.row_setting(wc.mixture),
         settings=experiment.aggregate_setting(),
@@ -30,6 +32,8 @@ rule aggregate:
         csv=f"{R}/scores/scores.csv",
     log:
         f"{R}/logs/aggregate/scores.log",
+    conda:
+        "../../envs/light.yaml"
     params:
         version=VERSION["aggregate"],
     shell:

@@ -6,6 +6,8 @@ rule base_model:
         f"{R}/base_models/{{base}}.json",
     log:
         f"{R}/logs/base_model/{{base}}.log",
+    conda:
+        "../../envs/torch.yaml"
     threads: ALL_CORES
     params:
         spec=lambda wc: experiment.base_models[wc.base].model_dump_json(
@@ -13,4 +15,4 @@ rule base_model:
         ),
         version=VERSION["base_model"],
     shell:
-        "python -m pinch base_model --spec {params.spec:q} --cache {CACHE:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python -m pinch base_model --spec {params.spec:q} --output {output:q} 2>&1 | tee {log:q}"

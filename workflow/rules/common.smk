@@ -1,17 +1,12 @@
-import os
 import re
 import sys
 from pathlib import Path
 
 WORKFLOW = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(WORKFLOW))
-# `python -m pinch` must work in every job, from any directory, under conda and as a module of another workflow.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    dict.fromkeys([str(WORKFLOW), *filter(None, [os.environ.get("PYTHONPATH")])])
-)
 
 from pinch import LINK_VERSIONS as VERSION
-from pinch import check
+from pinch import check, environment
 from pinch.errors import PinchError
 from pinch.experiment import Experiment, owner_name
 from pinch.rows import write_json
@@ -25,8 +20,9 @@ try:
 except PinchError as error:
     sys.exit(f"{OWNER}: {error}")
 
+environment.prepare(WORKFLOW, experiment.cache)
+
 R = experiment.results
-CACHE = experiment.cache
 # Torch on two halves of a machine's cores is many times slower than on all of them one after the other.
 ALL_CORES = workflow.cores or 8
 

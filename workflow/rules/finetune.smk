@@ -16,6 +16,8 @@ rule finetune:
         f"{R}/benchmarks/finetune/{{base}}/{{mixture}}/{{draw}}t{{training}}.tsv"
     wildcard_constraints:
         training=r"\d+",
+    conda:
+        "../../envs/torch.yaml"
     threads: ALL_CORES
     resources:
         gpu=1,
@@ -25,5 +27,5 @@ rule finetune:
         version=VERSION["finetune"],
     shell:
         "python -m pinch finetune --base {input.base:q} --mixture {input.mixture:q} --settings {params.settings:q}"
-        " --seed {wildcards.training} --cache {CACHE:q} --threads {threads}"
+        " --seed {wildcards.training} --threads {threads}"
         " --weights {output.weights:q} --manifest {output.manifest:q} 2>&1 | tee {log:q}"

@@ -15,6 +15,8 @@ rule generate:
         f"{R}/logs/generate/{{base}}/{{mixture}}/{{seed}}/{{lang}}.log",
     benchmark:
         f"{R}/benchmarks/generate/{{base}}/{{mixture}}/{{seed}}/{{lang}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
     threads: ALL_CORES
     resources:
         gpu=1,
@@ -24,10 +26,11 @@ rule generate:
         model=lambda wc, input: (
             ["--weights", input.weights] if "weights" in input.keys() else []
         ),
+        prompts=lambda wc, input: Path(input.prompts).parent.as_posix(),
         limit=experiment.config.evaluation.prompts or 0,
         settings=lambda wc: experiment.generate_setting(wc.mixture),
         version=VERSION["generate"],
     shell:
-        "python -m pinch generate --base {input.base:q} {params.model:q} --prompts {R:q}/translations/eval"
+        "python -m pinch generate --base {input.base:q} {params.model:q} --prompts {params.prompts:q}"
         " --lang {wildcards.lang} --row {resources.row} --limit {params.limit} --seed {wildcards.seed}"
-        " --settings {params.settings:q} --cache {CACHE:q} --threads {threads} --output {output:q} 2>&1 | tee {log:q}"
+        " --settings {params.settings:q} --threads {threads} --output {output:q} 2>&1 | tee {log:q}"

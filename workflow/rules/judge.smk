@@ -12,6 +12,8 @@ rule judge:
         f"{R}/judgments/{{judge}}/{{baseline}}/{{base}}/{{mixture}}/{{seed}}/{{lang}}.jsonl",
     log:
         f"{R}/logs/judge/{{judge}}/{{baseline}}/{{base}}/{{mixture}}/{{seed}}/{{lang}}.log",
+    conda:
+        "../../envs/torch.yaml"
     threads: lambda wc: ALL_CORES if experiment.judge_needs_torch(wc.judge) else 1
     resources:
         gpu=lambda wc: int(experiment.judge_needs_torch(wc.judge)),
@@ -24,4 +26,4 @@ rule judge:
     shell:
         "python -m pinch judge --candidate {input.candidate:q} --baseline {input.baseline:q} --prompts {input.prompts:q}"
         " --lang {wildcards.lang} --name {wildcards.judge:q} --settings {params.settings:q} {params.model:q}"
-        " --cache {CACHE:q} --threads {threads} --output {output:q} 2>&1 | tee {log:q}"
+        " --threads {threads} --output {output:q} 2>&1 | tee {log:q}"

@@ -9,10 +9,13 @@ rule build_mixture:
         counts=f"{R}/mixtures/{{mixture}}/{{draw}}.json",
     log:
         f"{R}/logs/mixture/{{mixture}}/{{draw}}.log",
+    conda:
+        "../../envs/light.yaml"
     params:
         counts=lambda wc: experiment.counts_setting(wc.mixture),
         pivot=experiment.config.pivot,
+        translations=lambda wc, input: Path(input.translations[0]).parent.as_posix(),
         version=VERSION["mixture"],
     shell:
         "python -m pinch mixture --counts {params.counts:q} --pivot {params.pivot} --draw {wildcards.draw}"
-        " --translations {R:q}/translations/train --output {output.rows:q} --record {output.counts:q} 2>&1 | tee {log:q}"
+        " --translations {params.translations:q} --output {output.rows:q} --record {output.counts:q} 2>&1 | tee {log:q}"

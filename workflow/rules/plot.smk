@@ -12,6 +12,8 @@ rule plot:
         f"{R}/logs/plot/{{figure}}.log",
     wildcard_constraints:
         figure=r"[^/]+",
+    conda:
+        "../../envs/light.yaml"
     params:
         what=lambda wc: experiment.figure_setting(wc.figure),
         version=VERSION["plot"],

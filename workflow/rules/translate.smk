@@ -10,6 +10,8 @@ rule translate:
         f"{R}/logs/translate/{{split}}/{{lang}}.log",
     # Before all else, so that the first job of a row finds the prompts of all its languages.
     priority: 10
+    conda:
+        "../../envs/light.yaml"
     params:
         memory=lambda wc, input: (
             ["--memory", input.memory] if "memory" in input.keys() else []

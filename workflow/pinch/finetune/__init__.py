@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pinch import base_model, modelling
+from pinch.cache import cache_folder
 from pinch.config import Finetune
 from pinch.errors import PinchError
 from pinch.rows import ExampleRow, digest, file_digest, folder_digest, read_json, read_rows, write_json
@@ -137,7 +138,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mixture", required=True, help="the training set, .jsonl")
     parser.add_argument("--settings", default="{}", help='hyperparameters, JSON: {"epochs": 2, "lr": 2e-4}')
     parser.add_argument("--seed", type=int, default=0, help="seed of the training")
-    parser.add_argument("--cache", required=True, help="folder of converted base models")
+    parser.add_argument(
+        "--cache", default=cache_folder(), help="folder of converted base models; default: $PINCH_CACHE"
+    )
     parser.add_argument("--threads", type=int, default=0, help="cores for torch; 0: all")
     parser.add_argument("--weights", required=True, help="folder to write")
     parser.add_argument("--manifest", required=True, help="what was done with what, .json")

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from pinch import languages
-from pinch.cache import ReplyCache
+from pinch.cache import ReplyCache, cache_folder
 from pinch.config import AnyJudge, OpenAIJudge, Rubric, TransformersJudge
 from pinch.errors import PinchError
 from pinch.judge.protocol import Engine, Pair, judge_pairs
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", default="judge", help="name of the judge, for messages")
     parser.add_argument("--settings", default='{"engine": "rubric"}', help="the judge's section of the config, JSON")
     parser.add_argument("--model", help="record of a local judge's model, .json")
-    parser.add_argument("--cache", required=True, help="folder of the cache of replies")
+    parser.add_argument("--cache", default=cache_folder(), help="folder of the cache of replies; default: $PINCH_CACHE")
     parser.add_argument("--threads", type=int, default=0, help="cores for torch; 0: all")
     parser.add_argument("--output", required=True)
 

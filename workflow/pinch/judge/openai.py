@@ -12,6 +12,8 @@ from pinch.judge.prompting import fill, read_label, read_prompt
 from pinch.judge.protocol import Question, Reply
 from pinch.rows import digest
 
+REST = "replies that came are kept, run again to go on"
+
 
 class OpenAIEngine:
     """Calls in parallel; time-outs, 429 and 5xx are tried again by the client, with growing pauses."""
@@ -22,11 +24,12 @@ class OpenAIEngine:
         self.prompt = read_prompt(settings.prompt)
         key = "none"
         if settings.api_key_env:
-            key = os.environ.get(settings.api_key_env, "")
+            key = os.environ.get(settings.api_key_env, "").strip()
+            variable = f"judges: {name}: the environment variable {settings.api_key_env}, named by api_key_env,"
             if not key:
-                raise PinchError(
-                    f"judges: {name}: the environment variable {settings.api_key_env}, named by api_key_env, is not set"
-                )
+                raise PinchError(f"{variable} is not set")
+            if not (key.isascii() and key.isprintable()):
+                raise PinchError(f"{variable} holds characters that no key has")
         self.client = openai.OpenAI(
             base_url=settings.base_url, api_key=key, timeout=settings.timeout, max_retries=settings.retries
         )
@@ -63,15 +66,25 @@ class OpenAIEngine:
 
     def _ask(self, question: Question) -> Reply:
         settings = self.settings
-        completion = self.client.chat.completions.create(
-            model=settings.model,
-            messages=[{"role": "user", "content": fill(self.prompt, question)}],
-            temperature=settings.temperature,
-            max_tokens=settings.max_tokens,
-        )
-        text = (completion.choices[0].message.content if completion.choices else None) or ""
+        try:
+            completion = self.client.chat.completions.create(
+                model=settings.model,
+                messages=[{"role": "user", "content": fill(self.prompt, question)}],
+                temperature=settings.temperature,
+                max_tokens=settings.max_tokens,
+            )
+            # The client hands on whatever came, so a page of HTML or an error with status 200 shows only here.
+            contents = [choice.message.content for choice in completion.choices]
+            # Half of a surrogate pair, from a reply cut off inside an emoji, could not be written down.
+            text = ((contents[0] if contents else None) or "").encode("utf-8", "replace").decode("utf-8")
+        except (AttributeError, TypeError, ValueError):
+            raise PinchError(
+                f"judges: {self.name}: {settings.base_url} answered with something that is no chat completion; "
+                f"is base_url right? It mostly ends in /v1. {REST}"
+            ) from None
         usage = completion.usage
-        tokens_in, tokens_out = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+        tokens_in = getattr(usage, "prompt_tokens", None) or 0
+        tokens_out = getattr(usage, "completion_tokens", None) or 0
         price = settings.usd_per_million_tokens
         cost = (tokens_in * price[0] + tokens_out * price[1]) / 1e6 if price else None
         choice = read_label(text, settings.labels)
@@ -80,13 +93,12 @@ class OpenAIEngine:
 
     def _explain(self, error: openai.OpenAIError) -> str:
         where = f"judges: {self.name}: {self.settings.base_url}"
-        rest = "replies that came are kept, run again to go on"
         if isinstance(error, openai.APITimeoutError):
-            return f"{where} did not answer within {self.settings.timeout:g} s, {self.settings.retries} retries; {rest}"
+            return f"{where} did not answer within {self.settings.timeout:g} s, {self.settings.retries} retries; {REST}"
         if isinstance(error, openai.APIConnectionError):
-            return f"{where} cannot be reached; is the server up, and base_url right? {rest}"
+            return f"{where} cannot be reached; is the server up, and base_url right? {REST}"
         if isinstance(error, openai.AuthenticationError):
             return f"{where} refuses the key (401); look at the variable that api_key_env names"
         if isinstance(error, openai.APIStatusError):
-            return f"{where} answered {error.status_code} for model {self.settings.model!r}; {rest}"
-        return f"{where}: {type(error).__name__}; {rest}"
+            return f"{where} answered {error.status_code} for model {self.settings.model!r}; {REST}"
+        return f"{where}: {type(error).__name__}; {REST}"

@@ -1,0 +1,29 @@
+"""After `make quickstart`: every cell is there, the counts reconcile, and the tuned models beat their base."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "workflow"))
+
+import polars as pl
+
+from pinch import check
+from pinch.experiment import Experiment
+
+experiment = Experiment(check.read("config.yaml"))
+missing = [target for target in experiment.targets() if not Path(target).is_file() or not Path(target).stat().st_size]
+assert not missing, f"not made: {missing}"
+
+scores = pl.read_parquet(f"{experiment.results}/scores/scores.parquet")
+assert scores.height == len(list(experiment.cells())), f"{scores.height} cells in the table"
+assert (scores["wins"] + scores["ties"] + scores["losses"] + scores["invalid"] == scores["n"]).all()
+assert (scores.filter(pl.col("diagonal"))["score"] == 50).all()
+judged = scores.filter(~pl.col("diagonal"))
+assert judged["score"].n_unique() > 3, "the same score nearly everywhere: the judge does not discriminate"
+
+means = dict(judged.group_by("mixture").agg(pl.col("score").mean()).iter_rows())
+untuned = means.pop("untuned")
+for mixture, score in sorted(means.items(), key=lambda item: -item[1]):
+    print(f"{mixture:16} {score:5.1f}")
+    assert score > untuned, f"{mixture} does not beat the untuned base model ({untuned:.1f})"
+print(f"{'untuned':16} {untuned:5.1f}")

@@ -1,0 +1,58 @@
+# make quickstart   set up, and run the main job on the embedded default
+# make test         set up, and pass the tests
+# Both set up .venv from requirements.lock, once. The rest is for developers.
+
+SHELL := /bin/bash
+VENV ?= .venv
+# The first Python on the PATH that the lock is for.
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+BIN := $(VENV)/bin
+CORES ?= all
+
+.PHONY: help setup quickstart test test-long lint format schema lock clean
+
+help:
+	@grep -E '^# ' Makefile | sed 's/^# //'
+
+$(VENV)/.ready: requirements.lock
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found; install one, or say make PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements.lock
+	touch $@
+
+setup: $(VENV)/.ready
+
+quickstart: setup
+	$(BIN)/snakemake --cores $(CORES)
+
+test: setup
+	$(BIN)/python -m pytest
+
+test-long: setup
+	$(BIN)/python -m pytest -m long
+
+lint: setup
+	$(BIN)/ruff format --check workflow tests
+	$(BIN)/ruff check workflow tests
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff format workflow tests
+	$(BIN)/ruff check --fix workflow tests
+	$(BIN)/snakefmt Snakefile workflow
+
+schema: setup
+	PYTHONPATH=workflow $(BIN)/python -m pinch schema workflow/schemas/config.schema.json
+
+# Exact versions for Python 3.11 to 3.13. What torch brings along for GPUs is left to torch, which pins it itself:
+# so a CPU build of the same version can be put in its place.
+lock: setup
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --quiet --no-header --no-annotate \
+		--output-file requirements.lock $$(grep -hoE '^(nvidia|cuda)-[a-z0-9-]+|^triton' requirements.lock | sed 's/^/--no-emit-package /')
+
+clean:
+	rm -rf $(VENV) .snakemake .cache results/*
