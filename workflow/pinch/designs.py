@@ -125,10 +125,11 @@ def _pinches(config: Config, n_rows: int, design: Pinch, key: str) -> list[tuple
     found = []
     for percent in design.percent:
         counts = pinch_counts(percent, n_rows, langs, config.pivot)
-        if len(counts) < 2:
+        absent = [lang for lang in langs if lang not in counts]
+        if absent:
             raise PinchError(
-                f"{key}.percent: {percent:g} % of {n_rows} rows leaves no row for a language other than "
-                f"{config.pivot}; use a larger percentage or more rows"
+                f"{key}.percent: {percent:g} % of {n_rows} rows leaves no row for {', '.join(absent)}; "
+                "use a larger percentage, more rows or fewer languages"
             )
         found.append((f"pinch {percent:g} %\n({' + '.join(langs)})", counts))
     return found

@@ -9,11 +9,13 @@ _EXPLAINED = {
     "missing": "required key is missing",
     "float_parsing": "{input} is not a number; write for example 0.0002",
     "float_type": "{input} is not a number; write for example 0.0002",
+    "finite_number": "{input} is not a finite number",
     "int_parsing": "{input} is not a whole number",
     "int_type": "{input} is not a whole number",
     "int_from_float": "{input} is not a whole number",
     "string_type": "{input} is not a text; put it in quotes",
     "list_type": "{input} is not a list; write [ ] around it",
+    "tuple_type": "{input} is not a list; write [ ] around it",
     "dict_type": "{input} is not a section of keys and values",
     "model_type": "{input} is not a section of keys and values",
     "model_attributes_type": "{input} is not a section of keys and values",
@@ -21,6 +23,7 @@ _EXPLAINED = {
     "bool_type": "{input} is neither true nor false",
     "union_tag_not_found": "needs the key {discriminator}",
     "too_short": "must not be empty; it needs {min_length} or more entries",
+    "too_long": "has {actual_length} entries; it needs {max_length}",
     "greater_than": "{input} must be more than {gt}",
     "greater_than_equal": "{input} must be {ge} or more",
     "less_than": "{input} must be less than {lt}",
@@ -54,6 +57,8 @@ def explain(error: ValidationError, data: Any) -> str:
     first = faults[0]
     context = {**first.get("ctx", {}), "input": repr(first.get("input"))}
     template = _EXPLAINED.get(first["type"])
+    if template and first["type"] != "missing" and first.get("input") is None:
+        template = "has no value; give it one or leave the key out"
     message = template.format(**context) if template else first["msg"].removeprefix("Value error, ")
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     key = _key(first["loc"], data)

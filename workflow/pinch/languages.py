@@ -37,8 +37,14 @@ def name(code: str) -> str:
 
 
 def suggestions(word: str) -> list[str]:
-    """Codes that somebody who wrote `word` may have meant ('spanish' -> 'es', 'fin' -> 'fi')."""
+    """Codes that somebody who wrote `word` may have meant ('spanish', 'spa' and 'es-ES' -> 'es')."""
+    from babel.core import get_global
+
     word = word.casefold()
+    first = word.replace("_", "-").split("-")[0]
+    first = get_global("language_aliases").get(first, first)
+    if is_code(first):
+        return [first]
     by_name = [code for code, label in _names().items() if label.casefold() == word]
     return by_name or difflib.get_close_matches(word, [code for code in _names() if len(code) == 2], n=3, cutoff=0.5)
 

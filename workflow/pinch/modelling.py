@@ -35,6 +35,13 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def dtype() -> Any:
+    """bfloat16 on a GPU that computes in it, else float32."""
+    import torch
+
+    return torch.bfloat16 if device() == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+
+
 def device_name() -> str:
     """For people: the GPU's name, or cpu with its threads."""
     import torch
@@ -60,19 +67,21 @@ def load_tokenizer(folder: Path, template: bool = True) -> Any:
     return tokenizer
 
 
-def load_model(base: Path, weights: Path | None = None) -> Any:
-    """A causal language model, on the GPU in bfloat16 where there is one, else in float32.
+def load_model(base: Path, weights: Path | None = None, whole: bool = False) -> Any:
+    """A causal language model, on the GPU where there is one, in the dtype that it computes in.
 
     `weights`: a folder made by finetune, an adapter on `base` or a whole model; None is the base itself.
+    `whole`: in float32 all the same.
     """
     import torch
     import transformers
 
     adapter = weights is not None and (weights / "adapter_config.json").is_file()
     folder = base if weights is None or adapter else weights
-    dtype = torch.bfloat16 if device() == "cuda" else torch.float32
     try:
-        model: Any = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True)
+        model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32 if whole else dtype(), use_safetensors=True
+        )
         if adapter:
             from peft import PeftModel
 

@@ -156,6 +156,18 @@ def read_rows(path: str | Path, kind: type[AnyRow], unique: Sequence[str] = ("id
     return rows
 
 
+def source_rows(path: str, split: str, pivot: str) -> list[SourceRow]:
+    """The user's rows in the pivot language. Raises PinchError where a row cannot serve its split."""
+    rows = read_rows(path, SourceRow)
+    for row in rows:
+        if row.lang not in (None, pivot):
+            raise PinchError(f"{path}: id {row.id!r}: lang is {row.lang!r}, but the config says pivot: {pivot}")
+    empty = [row.id for row in rows if not (row.response or "").strip()] if split == "train" else []
+    if empty:
+        raise PinchError(f"{path}: no response in {len(empty)} training rows: {', '.join(empty[:20])}")
+    return rows
+
+
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and vanishes if it does not."""

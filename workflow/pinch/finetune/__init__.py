@@ -62,7 +62,8 @@ def train(
     tokens = sum(counts["tokens"].values())
     cut = sum(counts["truncated"].values())
     print(f"finetune: {len(rows)} rows, {tokens} tokens, {cut} cut at {settings.max_length} tokens", flush=True)
-    model = modelling.load_model(base)
+    # All weights are trained in float32, whatever the forward pass computes in: bfloat16 would round small steps away.
+    model = modelling.load_model(base, whole=settings.method == "full")
     model.config.use_cache = False
     adapter = None
     if settings.method == "lora":
@@ -75,6 +76,7 @@ def train(
         )
     micro_batch = settings.micro_batch_size or settings.batch_size
     cuda = modelling.device() == "cuda"
+    dtype = modelling.dtype()
     arguments = SFTConfig(
         output_dir=str(scratch),
         seed=seed,
@@ -88,10 +90,11 @@ def train(
         weight_decay=settings.weight_decay,
         max_length=None,  # cut above, and counted
         gradient_checkpointing=settings.gradient_checkpointing,
-        bf16=cuda,
+        bf16=dtype == torch.bfloat16,
         use_cpu=not cuda,
         packing=False,
         logging_steps=1,
+        logging_nan_inf_filter=False,  # a loss that is no number must be seen
         disable_tqdm=True,
         report_to="none",
         save_strategy="no",
@@ -128,7 +131,7 @@ def train(
         "seconds": round(seconds, 2),
         "tokens_per_second": round(tokens * settings.epochs / seconds, 1),
         "device": modelling.device_name(),
-        "dtype": str(torch.bfloat16 if cuda else torch.float32).removeprefix("torch."),
+        "dtype": str(dtype).removeprefix("torch."),
     }
 
 

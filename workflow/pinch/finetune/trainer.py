@@ -44,7 +44,7 @@ class CompletionLossTrainer(SFTTrainer):
 
 
 class Progress(TrainerCallback):
-    """Keeps the loss curve, prints some ten lines a training, and stops at a loss that is no number."""
+    """Keeps the loss curve, prints some eight lines a training, and stops at a loss that is no number."""
 
     def __init__(self, tokens_per_epoch: int) -> None:
         self.tokens_per_epoch = tokens_per_epoch
@@ -66,7 +66,7 @@ class Progress(TrainerCallback):
                 f"{state.max_steps}: training diverged; lower finetune.lr or add finetune.warmup"
             )
         self.curve.append((state.global_step, round(loss, 4)))
-        every = max(1, state.max_steps // 10)
+        every = math.ceil(state.max_steps / 8)
         if state.global_step % every == 0 or state.global_step == state.max_steps:
             seconds = time.monotonic() - self.started
             rate = self.tokens_per_epoch * (state.epoch or 0) / seconds

@@ -77,19 +77,29 @@ class OpenAIEngine:
             contents = [choice.message.content for choice in completion.choices]
             # Half of a surrogate pair, from a reply cut off inside an emoji, could not be written down.
             text = ((contents[0] if contents else None) or "").encode("utf-8", "replace").decode("utf-8")
+            tokens_in, tokens_out = (
+                int(getattr(completion.usage, field, None) or 0) for field in ("prompt_tokens", "completion_tokens")
+            )
+        except openai.BadRequestError as error:
+            # All endpoints say it in other codes, but with this word. A pair too long must not stop the others.
+            if "context" in error.message.lower():
+                return Reply("invalid", "does not fit the judge's context", self._said(error))
+            raise
         except (AttributeError, TypeError, ValueError):
             raise PinchError(
                 f"judges: {self.name}: {settings.base_url} answered with something that is no chat completion; "
-                f"is base_url right? It mostly ends in /v1. {REST}"
+                f"is base_url right (most end in /v1)? {REST}"
             ) from None
-        usage = completion.usage
-        tokens_in = getattr(usage, "prompt_tokens", None) or 0
-        tokens_out = getattr(usage, "completion_tokens", None) or 0
         price = settings.usd_per_million_tokens
         cost = (tokens_in * price[0] + tokens_out * price[1]) / 1e6 if price else None
         choice = read_label(text, settings.labels)
         reason = "the reply is neither label" if choice == "invalid" else "label"
         return Reply(choice, reason, text, tokens_in, tokens_out, cost)
+
+    def _said(self, error: openai.APIStatusError) -> str:
+        """What the endpoint gives as its reason, in one line and without the key."""
+        said = " ".join(str(error.body.get("message") or "" if isinstance(error.body, dict) else "").split())
+        return (said.replace(self.client.api_key, "[key]") if self.settings.api_key_env else said)[:300]
 
     def _explain(self, error: openai.OpenAIError) -> str:
         where = f"judges: {self.name}: {self.settings.base_url}"
@@ -100,5 +110,6 @@ class OpenAIEngine:
         if isinstance(error, openai.AuthenticationError):
             return f"{where} refuses the key (401); look at the variable that api_key_env names"
         if isinstance(error, openai.APIStatusError):
-            return f"{where} answered {error.status_code} for model {self.settings.model!r}; {REST}"
+            said = self._said(error) or "no reason given"
+            return f"{where} answered {error.status_code} for model {self.settings.model!r}: {said}; {REST}"
         return f"{where}: {type(error).__name__}; {REST}"

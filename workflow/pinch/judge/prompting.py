@@ -9,6 +9,7 @@ from pinch.errors import PinchError
 from pinch.judge.protocol import Question
 
 PROMPTS = Path(__file__).parents[2] / "prompts"
+UNDECIDED = frozenset({"tie", "draw", "equal", "neither", "both", "not", "no"})
 
 
 def read_prompt(name: str) -> str:
@@ -39,7 +40,9 @@ def read_label(reply: str, labels: tuple[str, str]) -> Literal["first", "second"
     """Which label a reply consists of, whatever stands around it: "**B**." is B, and "A or B" is neither."""
     text = unicodedata.normalize("NFKC", reply).casefold()
     first, second = (label.casefold() for label in labels)
-    named = {word for word in re.findall(r"\w+", text) if word in (first, second)}
-    if len(re.findall(r"\w+", text)) > 4 or len(named) != 1:
+    words = re.findall(r"\w+", text)
+    named = {word for word in words if word in (first, second)}
+    # "It's a tie" has the word a in it.
+    if len(words) > 4 or len(named) != 1 or not (UNDECIDED - {first, second}).isdisjoint(words):
         return "invalid"
     return "first" if named == {first} else "second"

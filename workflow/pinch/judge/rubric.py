@@ -36,15 +36,18 @@ def loops(text: str) -> bool:
 
 
 def echoes(response: str, instruction: str) -> bool:
-    """Whether a response only says the instruction again."""
+    """Whether a response only says the instruction again: all of it, or little else than most of it.
+
+    A response may well consist of the instruction's words where it extracts something from it.
+    """
     words, asked = _words(response), _words(instruction)
     if len(words) < 3:
         return False
     if len(asked) >= 3 and words[: len(asked)] == asked:
         return True
-    pairs = {tuple(asked[start : start + 2]) for start in range(len(asked) - 1)}
-    copied = sum(tuple(words[start : start + 2]) in pairs for start in range(len(words) - 1))
-    return copied >= ECHO * (len(words) - 1)
+    said, pairs = ([tuple(text[start : start + 2]) for start in range(len(text) - 1)] for text in (words, asked))
+    copied = sum(pair in pairs for pair in said)
+    return copied >= ECHO * len(said) and 2 * len(set(said) & set(pairs)) >= len(set(pairs))
 
 
 @cache

@@ -2,21 +2,8 @@
 
 import argparse
 
-from pinch.errors import PinchError
-from pinch.rows import SourceRow, TranslatedRow, read_rows, write_rows
+from pinch.rows import TranslatedRow, source_rows, write_rows
 from pinch.translate.engines import ENGINES
-
-
-def source_rows(path: str, split: str, pivot: str) -> list[SourceRow]:
-    """The user's rows in the pivot language. Raises PinchError where a row cannot serve its split."""
-    rows = read_rows(path, SourceRow)
-    for row in rows:
-        if row.lang not in (None, pivot):
-            raise PinchError(f"{path}: id {row.id!r}: lang is {row.lang!r}, but the config says pivot: {pivot}")
-    empty = [row.id for row in rows if not (row.response or "").strip()] if split == "train" else []
-    if empty:
-        raise PinchError(f"{path}: no response in {len(empty)} training rows: {', '.join(empty[:20])}")
-    return rows
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

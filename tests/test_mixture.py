@@ -1,0 +1,136 @@
+"""A training set is drawn: every row once, in one language, and the sets of a pinch nest."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pinch.__main__ import main
+from pinch.designs import pinch_counts
+from pinch.errors import PinchError
+from pinch.mixture import assign
+from pinch.rows import ExampleRow, TranslatedRow, read_json, read_rows, write_rows
+
+LANGS = ["en", "es", "it", "ru", "fi", "he"]
+IDS = [f"t{number:03}" for number in range(100)]
+COUNTS = st.dictionaries(st.sampled_from(LANGS), st.integers(1, 16), min_size=1)
+
+
+@given(counts=COUNTS, draw=st.integers(0, 5))
+def test_every_language_has_its_rows_and_no_row_is_there_twice(counts, draw):
+    chosen = assign(IDS, counts, "en", draw)
+    languages = list(chosen.values())
+    assert {lang: languages.count(lang) for lang in counts} == counts
+    assert set(chosen) <= set(IDS)
+    assert len(chosen) == sum(counts.values())
+
+
+@given(
+    percents=st.tuples(st.floats(1, 100), st.floats(1, 100)).map(sorted),
+    langs=st.lists(st.sampled_from(LANGS[1:]), min_size=1, unique=True),
+    rows=st.integers(20, 100),
+    draw=st.integers(0, 3),
+)
+def test_what_is_not_in_the_pivot_stays_as_it_is_at_a_larger_percentage(percents, langs, rows, draw):
+    few, many = (assign(IDS, pinch_counts(percent, rows, ["en", *langs], "en"), "en", draw) for percent in percents)
+    assert few.keys() == many.keys()
+    assert {id: lang for id, lang in few.items() if lang != "en"}.items() <= many.items()
+
+
+@given(draw=st.integers(0, 5), order=st.permutations(IDS))
+def test_the_draw_does_not_depend_on_the_order_of_the_file(draw, order):
+    assert assign(order, {"en": 10, "es": 5}, "en", draw) == assign(IDS, {"en": 10, "es": 5}, "en", draw)
+
+
+def test_the_same_rows_are_drawn_in_every_language_of_a_monolingual_design():
+    spanish, italian = (assign(IDS, {lang: 48}, "en", 0) for lang in ("es", "it"))
+    assert list(spanish) == list(italian)
+
+
+def test_another_draw_takes_other_rows():
+    first, second = (set(assign(IDS, {"en": 20}, "en", draw)) for draw in (0, 1))
+    assert len(first & second) < 15
+
+
+def test_too_few_rows_is_an_error():
+    with pytest.raises(PinchError, match=r"^mixture\.rows: 101 rows are wanted, 100 source rows can be drawn$"):
+        assign(IDS, {"en": 100, "es": 1}, "en", 0)
+
+
+# --- the command ---
+
+
+@pytest.fixture
+def translations(tmp_path):
+    for lang in ("en", "es", "it"):
+        write_rows(
+            tmp_path / "train" / f"{lang}.jsonl",
+            [
+                TranslatedRow(
+                    id=f"t{number}",
+                    lang=lang,
+                    instruction=f"{lang} instruction {number}",
+                    response=f"{lang} response {number}",
+                    source=f"en instruction {number}",
+                    engine="memory",
+                )
+                for number in range(12)
+            ],
+        )
+    return tmp_path
+
+
+def mixture(folder, counts, draw="d0"):
+    arguments = ["mixture", "--counts", json.dumps(counts), "--pivot", "en", "--draw", draw]
+    files = ["--output", str(folder / "out.jsonl"), "--record", str(folder / "out.json")]
+    return main([*arguments, "--translations", str(folder / "train"), *files])
+
+
+def test_rows_and_record_agree(translations, capsys):
+    assert mixture(translations, [["en", 6], ["es", 2], ["it", 2]]) == 0
+    rows = read_rows(translations / "out.jsonl", ExampleRow)
+    record = read_json(translations / "out.json")
+    assert record["rows"] == len(rows) == 10
+    assert record["counts"] == {"en": 6, "es": 2, "it": 2}
+    assert {lang: sorted(row.id for row in rows if row.lang == lang) for lang in record["ids"]} == record["ids"]
+    for row in rows:
+        number = row.id.removeprefix("t")
+        assert row.instruction == f"{row.lang} instruction {number}"
+        assert row.response == f"{row.lang} response {number}"
+    assert capsys.readouterr().out == "mixture: 10 rows of 12: en 6 es 2 it 2\n"
+
+
+def test_running_it_again_gives_the_same_file(translations):
+    mixture(translations, [["en", 6], ["es", 2]])
+    first = (translations / "out.jsonl").read_bytes()
+    mixture(translations, [["en", 6], ["es", 2]])
+    assert (translations / "out.jsonl").read_bytes() == first
+
+
+def test_another_draw_gives_another_file(translations):
+    mixture(translations, [["en", 6], ["es", 2]], "d0")
+    first = (translations / "out.jsonl").read_bytes()
+    mixture(translations, [["en", 6], ["es", 2]], "d1")
+    assert (translations / "out.jsonl").read_bytes() != first
+
+
+def test_wanting_more_rows_than_there_are_fails_and_writes_nothing(translations, capsys):
+    assert mixture(translations, [["en", 10], ["es", 3]]) == 1
+    assert capsys.readouterr().err == "mixture: error: mixture.rows: 13 rows are wanted, 12 source rows can be drawn\n"
+    assert not (translations / "out.jsonl").exists()
+    assert not (translations / "out.json").exists()
+
+
+def test_only_rows_that_every_language_has_are_drawn(translations, capsys):
+    path = translations / "train" / "es.jsonl"
+    write_rows(path, read_rows(path, TranslatedRow)[:4])
+    assert mixture(translations, [["en", 2], ["es", 2]]) == 0
+    assert {row.id for row in read_rows(translations / "out.jsonl", ExampleRow)} == {"t0", "t1", "t2", "t3"}
+
+
+def test_a_row_without_a_response_is_named(translations, capsys):
+    path = translations / "train" / "es.jsonl"
+    rows = read_rows(path, TranslatedRow)
+    write_rows(path, [row.model_copy(update={"response": " " if row.id == "t3" else row.response}) for row in rows])
+    assert mixture(translations, [["es", 12]]) == 1
+    assert "es.jsonl: id 't3': a training row without a response" in capsys.readouterr().err
