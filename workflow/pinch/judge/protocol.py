@@ -45,7 +45,6 @@ class Reply:
     raw: str | None = None
     tokens_in: int = 0
     tokens_out: int = 0
-    cost: float | None = None
 
 
 class Engine(Protocol):
@@ -62,8 +61,12 @@ class Engine(Protocol):
         """
         ...
 
+    def cost(self, reply: Reply) -> float | None:
+        """What a reply costs in US dollars, None where that is not known; no part of what the cache keeps."""
+        ...
 
-def _verdict(pair: Pair, order: Order, reply: Reply) -> VerdictRow:
+
+def _verdict(pair: Pair, order: Order, reply: Reply, cost: float | None) -> VerdictRow:
     first, second = ("baseline", "candidate") if order == "baseline_first" else ("candidate", "baseline")
     winner = {"first": first, "second": second}.get(reply.choice, reply.choice)
     return VerdictRow.model_validate(
@@ -75,7 +78,7 @@ def _verdict(pair: Pair, order: Order, reply: Reply) -> VerdictRow:
             "raw": reply.raw,
             "tokens_in": reply.tokens_in,
             "tokens_out": reply.tokens_out,
-            "cost": reply.cost,
+            "cost": cost,
         }
     )
 
@@ -100,7 +103,8 @@ def judge_pairs(pairs: Sequence[Pair], engine: Engine, cache: ReplyCache) -> tup
                 key = digest(LINK_VERSIONS["judge"], key)
                 known = None if refreshing() else cache.get(key)
                 if known:
-                    verdicts[index, order] = _verdict(pair, order, Reply(**known))
+                    reply = Reply(**known)
+                    verdicts[index, order] = _verdict(pair, order, reply, engine.cost(reply))
                     cached += 1
                     continue
             asked.append((index, order, question, key))
@@ -109,7 +113,7 @@ def judge_pairs(pairs: Sequence[Pair], engine: Engine, cache: ReplyCache) -> tup
         index, order, _, key = asked[place]
         if key is not None:
             cache.put(key, reply.__dict__)
-        verdicts[index, order] = _verdict(pairs[index], order, reply)
+        verdicts[index, order] = _verdict(pairs[index], order, reply, engine.cost(reply))
 
     if asked:
         engine.ask([question for _, _, question, _ in asked], keep)

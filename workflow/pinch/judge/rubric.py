@@ -75,6 +75,10 @@ class RubricEngine:
         for place, question in enumerate(questions):
             keep(place, self.compare(question))
 
+    def cost(self, reply: Reply) -> float | None:
+        """Nothing is paid for it."""
+        return None
+
     def compare(self, question: Question) -> Reply:
         """The first criterion that only one of the two responses meets decides."""
         criteria: list[tuple[str, Callable[[GenerationRow], bool]]] = [

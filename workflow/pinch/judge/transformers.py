@@ -28,6 +28,10 @@ class TransformersEngine:
         """Prompt and model; the labels' logits have no chance in them."""
         return digest("transformers", self.digest, self.settings.labels, fill(self.prompt, question))
 
+    def cost(self, reply: Reply) -> float | None:
+        """Nothing is paid for it."""
+        return None
+
     def _encode(self, tokenizer: Any, text: str) -> list[int]:
         if tokenizer.chat_template:
             ids: list[int] = tokenizer.apply_chat_template(
@@ -39,7 +43,7 @@ class TransformersEngine:
             )
             return ids
         # Without a chat template the model is led to the place where only a label fits.
-        return list(tokenizer(text + "\nAnswer:")["input_ids"])
+        return modelling.text_ids(tokenizer, text + "\nAnswer:")
 
     def _label_ids(self, tokenizer: Any, label: str) -> list[int]:
         """First tokens of a label, with and without a space before it."""
