@@ -24,6 +24,8 @@ help:
 $(VENV)/.ready: requirements.lock
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found; install one, or say make PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	@# The locked pip first: an old one builds some packages in a way that it warns about itself.
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet "$$(grep '^pip==' requirements.lock)"
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements.lock
 	@# So that `python -m pinch` works in the environment, from any directory.
 	@echo "$(CURDIR)/workflow" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pinch.pth"

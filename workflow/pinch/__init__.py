@@ -11,7 +11,7 @@ LINK_VERSIONS = {
     "base_model": 1,
     "translate": 1,
     "mixture": 1,
-    "finetune": 2,
+    "finetune": 1,
     "generate": 1,
     "judge": 1,
     "aggregate": 1,

@@ -194,7 +194,13 @@ class Experiment:
     def targets(self) -> list[str]:
         """Everything asked for: the cells too, since a missing one is not noticed while the figure is there."""
         rows = [(base, mixture, seed) for base in self.base_names() for mixture in self.rows for seed in self.seeds()]
-        cells = [file for row in rows for file in self.generations(*row)]
+        cells = [
+            f"{self.results}/generations/{base}/{mixture}/{seed}/{lang}.jsonl"
+            for base in self.base_names()
+            for mixture in self.training_sets  # a baseline that is no row has responses too
+            for seed in self.seeds()
+            for lang in self.row_languages(mixture)
+        ]
         cells += [file for judge in self.judge_names() for row in rows for file in self.judgments(judge, *row)]
         return [*cells, f"{self.results}/scores/scores.csv", f"{self.results}/scores/scores.parquet", *self.figures()]
 

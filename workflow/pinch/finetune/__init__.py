@@ -115,6 +115,9 @@ def train(
     trainer.train()
     seconds = time.monotonic() - started
     trained: Any = trainer.model
+    # The last step's effect is in no loss that was logged.
+    if not all(bool(torch.isfinite(weight).all()) for weight in trained.parameters() if weight.requires_grad):
+        raise PinchError("weights that are no numbers after the last step: training diverged; lower finetune.lr")
     trained.config.use_cache = True
     modelling.save(trained, tokenizer, weights)
     if settings.method == "lora":
