@@ -8,9 +8,10 @@ import pytest
 from pinch import languages
 from pinch.config import Rubric
 from pinch.errors import PinchError
-from pinch.judge.prompting import PROMPTS, fill, read_label, read_prompt
+from pinch.judge.prompting import fill, read_label
 from pinch.judge.protocol import Question
 from pinch.judge.rubric import RubricEngine, closeness, echoes, loops
+from pinch.prompts import PROMPTS, read_prompt
 from pinch.rows import GenerationRow
 
 SEED = Path(__file__).parents[1] / "resources" / "seed"

@@ -12,7 +12,7 @@ from pinch.config import Config, LanguageModelJudge, TransformersJudge
 from pinch.errors import PinchError
 from pinch.experiment import Experiment
 from pinch.faults import explain
-from pinch.judge.prompting import read_prompt
+from pinch.prompts import read_prompt
 from pinch.rows import read_json, source_rows
 
 

@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pinch.config import BaseModelSpec, Config, Seed, TransformersJudge
+from pinch.config import BaseModelSpec, Config, LanguageModelJudge, Seed, TransformersJudge
 from pinch.designs import UNTUNED, TrainingSet, check_languages, expand_designs, mixture_name, monolingual
 from pinch.errors import PinchError
-from pinch.rows import SourceRow, canonical, read_rows
+from pinch.prompts import read_prompt
+from pinch.rows import SourceRow, canonical, digest, read_rows
 
 
 @dataclass(frozen=True)
@@ -225,6 +226,11 @@ class Experiment:
     def judge_setting(self, judge: str) -> str:
         """One judge's settings."""
         return canonical(self._judge(judge).model_dump(exclude={"name"}))
+
+    def judge_prompt(self, judge: str) -> str:
+        """The digest of a judge's prompt, so that an edit of the text reruns its verdicts; the rubric has none."""
+        settings = self._judge(judge)
+        return digest(read_prompt(settings.prompt)) if isinstance(settings, LanguageModelJudge) else ""
 
     def judge_needs_torch(self, judge: str) -> bool:
         """Whether a judge runs a model on this machine."""

@@ -19,6 +19,7 @@ rule judge:
         gpu=lambda wc: int(experiment.judge_needs_torch(wc.judge)),
     params:
         settings=lambda wc: experiment.judge_setting(wc.judge),
+        prompt=lambda wc: experiment.judge_prompt(wc.judge),
         model=lambda wc, input: (
             ["--model", input.model] if "model" in input.keys() else []
         ),

@@ -8,8 +8,9 @@ import openai
 
 from pinch.config import OpenAIJudge
 from pinch.errors import PinchError
-from pinch.judge.prompting import fill, read_label, read_prompt
+from pinch.judge.prompting import fill, read_label
 from pinch.judge.protocol import Question, Reply
+from pinch.prompts import read_prompt
 from pinch.rows import digest
 
 REST = "replies that came are kept, run again to go on"

@@ -6,8 +6,9 @@ from typing import Any, Literal
 from pinch import base_model, modelling
 from pinch.config import TransformersJudge
 from pinch.errors import PinchError
-from pinch.judge.prompting import fill, read_prompt
+from pinch.judge.prompting import fill
 from pinch.judge.protocol import Question, Reply
+from pinch.prompts import read_prompt
 from pinch.rows import canonical, digest, read_json
 
 
