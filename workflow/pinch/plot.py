@@ -94,6 +94,28 @@ def draw_grid(
         spine.set_visible(False)
 
 
+def tilted(columns: list[str]) -> dict[str, Any]:
+    """How the names of columns stand: side by side while there is room."""
+    return {"rotation": 30, "ha": "left"} if len(columns) > 6 else {}
+
+
+def label_axes(axes: Any, rows: list[list[str]], columns: list[str]) -> None:
+    """Training sets down the side, evaluation languages along the top."""
+    axes.set_yticks([row + 0.5 for row in range(len(rows))], [label for _, label in rows])
+    axes.set_ylabel("Training set")
+    names = [languages.name(lang) for lang in columns]
+    axes.set_xticks([column + 0.5 for column in range(len(columns))], names, **tilted(columns))
+    axes.set_xlabel("Evaluation language")
+    axes.xaxis.set_label_position("top")
+    axes.xaxis.tick_top()
+
+
+def explain(figure: Any, title: str, note: str) -> None:
+    """What a figure shows, above it, and how to read it, below."""
+    figure.suptitle(f"{title}\n", fontsize=10)
+    figure.supxlabel(note, fontsize=7, color="#505050")
+
+
 def shades(values: Matrix, left_out: list[list[bool]]) -> Matrix:
     """0 to 1 within each column, from its least to its greatest value; None for what is left out of the colouring."""
     result: Matrix = [[None] * len(line) for line in values]
@@ -167,29 +189,17 @@ def heatmap(table: Any, settings: dict[str, Any], plt: Any) -> tuple[Any, list[d
         [[""]] * len(rows),
         cmap,
     )
-    left.set_yticks([row + 0.5 for row in range(len(rows))], [label for _, label in rows])
-    left.set_ylabel("Training set")
-    left.set_xlabel("Evaluation language")
-    left.set_xticks([column + 0.5 for column in range(len(columns))], [languages.name(lang) for lang in columns])
-    right.set_xticks([0.5], ["Average"])
+    label_axes(left, rows, columns)
     right.set_yticks([])
-    for axes in (left, right):
-        axes.xaxis.set_label_position("top")
-        axes.xaxis.tick_top()
-        plt.setp(
-            axes.get_xticklabels(), rotation=30 if len(columns) > 6 else 0, ha="left" if len(columns) > 6 else "center"
-        )
+    right.set_xticks([0.5], ["Average"], **tilted(columns))
+    right.xaxis.tick_top()
     seeds = f", mean of {table['seed'].n_unique()} seeds" if several else ""
-    figure.suptitle(
-        f"{settings['title']} · {settings['base']} · judge: {settings['judge']}\n",
-        fontsize=10,
-    )
-    prompts = table["n"].max()
-    figure.supxlabel(
+    explain(
+        figure,
+        f"{settings['title']} · {settings['base']} · judge: {settings['judge']}",
         f"{versus(settings['baseline'])}; diagonal (grey) by definition, not in averages.\n"
-        f"{prompts} prompts a cell{seeds}; small numbers: bootstrap interval over prompts; colours are per column.",
-        fontsize=7,
-        color="#505050",
+        f"{table['n'].max()} prompts a cell{seeds}; small numbers: bootstrap interval over prompts; "
+        "colours are per column.",
     )
     drawn = [
         {
@@ -231,21 +241,12 @@ def response_language(table: Any, settings: dict[str, Any], plt: Any) -> tuple[A
     colours: Matrix = [[None if value is None else value / 100 for value in line] for line in rates]
     texts = [["–" if value is None else f"{value:.0f} %" for value in line] for line in rates]
     draw_grid(axes, rates, colours, texts, small, plt.get_cmap(settings["colormap"]))
-    axes.set_yticks([row + 0.5 for row in range(len(rows))], [label for _, label in rows])
-    axes.set_ylabel("Training set")
-    axes.set_xticks([column + 0.5 for column in range(len(columns))], [languages.name(lang) for lang in columns])
-    axes.set_xlabel("Evaluation language")
-    axes.xaxis.set_label_position("top")
-    axes.xaxis.tick_top()
-    plt.setp(
-        axes.get_xticklabels(), rotation=30 if len(columns) > 6 else 0, ha="left" if len(columns) > 6 else "center"
-    )
-    figure.suptitle(f"Responses in the language of the prompt · {settings['base']}\n", fontsize=10)
-    figure.supxlabel(
+    label_axes(axes, rows, columns)
+    explain(
+        figure,
+        f"Responses in the language of the prompt · {settings['base']}",
         "Share of the responses whose language can be determined (identification by py3langid);\n"
-        "small numbers: responses too short to tell.",
-        fontsize=7,
-        color="#505050",
+        "small numbers: responses in which it cannot.",
     )
     drawn = [
         {

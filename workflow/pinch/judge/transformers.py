@@ -35,14 +35,7 @@ class TransformersEngine:
 
     def _encode(self, tokenizer: Any, text: str) -> list[int]:
         if tokenizer.chat_template:
-            ids: list[int] = tokenizer.apply_chat_template(
-                [{"role": "user", "content": text}],
-                add_generation_prompt=True,
-                tokenize=True,
-                return_dict=False,
-                sanitize_control_tokens=True,
-            )
-            return ids
+            return modelling.prompt_ids(tokenizer, text)
         # Without a chat template the model is led to the place where only a label fits.
         return modelling.text_ids(tokenizer, text + "\nAnswer:")
 
