@@ -433,7 +433,7 @@ def test_the_quickstart_is_valid(monkeypatch):
     monkeypatch.chdir(REPO)
     experiment = Experiment(check.read("config.yaml"))
     check.check_files(experiment)
-    assert list(experiment.rows) == ["en64", "es64", "it64", "ru64", "en54+es5+it5", "untuned"]
+    assert list(experiment.rows) == ["en48", "es48", "it48", "ru48", "en40+es4+it4", "untuned"]
 
 
 def schema_keys():
