@@ -41,7 +41,7 @@ def test_a_local_judge_in_the_workflow_is_asked_once(run: Run, tiny_model: Path)
     model = {"path": str(tiny_model), "name": "judging"}
     judge = {"engine": "transformers", "name": "local", "model": model, "prompt": "prompt.txt"}
     run.edit(lambda config: config["judges"].append(judge))
-    assert run.jobs() == {"base_model": 1, "judge": 4, "aggregate_row": 3, "aggregate": 1, "plot": 3}
+    assert run.jobs() == {"base_model": 1, "judge": 5, "aggregate_row": 3, "aggregate": 1, "plot": 3}
     run.make()
     verdicts = run.results / "judgments" / "local" / "monolingual" / "tiny" / "untuned" / "d0t0" / "es.jsonl"
     first = verdicts.read_bytes()
@@ -51,4 +51,4 @@ def test_a_local_judge_in_the_workflow_is_asked_once(run: Run, tiny_model: Path)
     assert "calls 0, from the cache 8" in output
     assert verdicts.read_bytes() == first
     prompt.write_text(prompt.read_text() + "\nOne letter only.")
-    assert run.jobs() == {"judge": 4, "aggregate_row": 3, "aggregate": 1, "plot": 3}
+    assert run.jobs() == {"judge": 5, "aggregate_row": 3, "aggregate": 1, "plot": 3}
