@@ -6,7 +6,7 @@
 # make format       rewrite what lint would complain about
 # make schema       the JSON Schema of the config, after a change of workflow/pinch/config.py
 # make lock         requirements.lock, after a change of pyproject.toml
-# make clean        remove the environment, the caches and results
+# make clean        remove the environment and what the tools leave; results and .cache/pinch stay
 
 SHELL := /bin/bash
 VENV ?= .venv
@@ -65,4 +65,4 @@ lock: setup
 		--output-file requirements.lock $$(grep -hoE '^(nvidia|cuda)-[a-z0-9-]+|^triton' requirements.lock | sed 's/^/--no-emit-package /')
 
 clean:
-	rm -rf $(VENV) .snakemake .cache results/*
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
