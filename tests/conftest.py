@@ -2,11 +2,17 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pinch import modelling
+from pinch.__main__ import main
+from pinch.rows import GenerationRow, write_rows
 
 from tests.harness import SEED, Run, tiny_config
+from tests.links import eval_prompts, link, training_rows, tune
 
 # Before any test imports a library of Hugging Face: no test may depend on its hub.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -26,7 +32,6 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Gemma 3 in miniature, with random weights: byte-level BPE that adds BOS by itself, local and global attention."""
     import torch
     import transformers
-    from pinch import modelling
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
     modelling.quiet()
@@ -88,3 +93,64 @@ def first_output(finished: Run) -> str:
 def run(finished: Run, tmp_path: Path) -> Run:
     """A copy of the finished experiment, to be changed."""
     return finished.copy(tmp_path / "an experiment")
+
+
+@pytest.fixture(scope="session")
+def place(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as the workflow has it: the base model's record, a mixture, prompts."""
+    folder = tmp_path_factory.mktemp("models here")
+    spec = json.dumps({"path": str(tiny_model), "name": "tiny"})
+    record = folder / "results/base_models/tiny.json"
+    assert main(link("base_model", spec=spec, cache=folder / "cache", output=record)) == 0
+    write_rows(folder / "results/mixtures/en8+es4/d0.jsonl", training_rows())
+    for lang in ("en", "es"):
+        write_rows(folder / f"prompts/{lang}.jsonl", eval_prompts(lang))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def adapter(place: Path) -> Path:
+    """A model tuned with LoRA: the folder of weights and manifest."""
+    assert tune(place, "lora") == 0
+    return place / "results/models/tiny/lora/d0t0"
+
+
+@pytest.fixture
+def pair(place: Path, tmp_path: Path) -> Callable[..., int]:
+    """Judges two files of responses with the tiny model; a keyword changes the candidate's response to that id."""
+
+    def judge(name: str = "verdicts", **candidate: str) -> int:
+        for side, said in (("baseline", {"e001": "It is so."}), ("candidate", candidate)):
+            rows = [
+                GenerationRow(
+                    id=row.id,
+                    lang="en",
+                    instruction=row.instruction,
+                    response=said.get(row.id, f"It is so, says the {side} ({row.id})."),
+                    finish_reason="stop",
+                    n_tokens=9,
+                )
+                for row in eval_prompts("en")
+            ]
+            write_rows(tmp_path / f"{side}.jsonl", rows)
+        settings = {"engine": "transformers", "model": {"path": "not looked at"}, "batch_size": 4}
+        command = link(
+            "judge",
+            candidate=tmp_path / "candidate.jsonl",
+            baseline=tmp_path / "baseline.jsonl",
+            prompts=place / "prompts/en.jsonl",
+            lang="en",
+            settings=json.dumps(settings),
+            model=place / "results/base_models/tiny.json",
+            cache=tmp_path / "cache",
+            output=tmp_path / f"{name}.jsonl",
+        )
+        return main(command)
+
+    return judge
+
+
+@pytest.fixture(scope="session")
+def loaded(tiny_model: Path) -> tuple[Any, Any]:
+    modelling.quiet()
+    return modelling.load_model(tiny_model), modelling.load_tokenizer(tiny_model)

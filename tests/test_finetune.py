@@ -1,0 +1,209 @@
+"""Training: what is learned, what is written, and what becomes of faults."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pinch import finetune, modelling
+from pinch.__main__ import main
+from pinch.errors import PinchError
+from pinch.rows import GenerationRow, read_json, read_rows
+
+from tests.links import (
+    BOS,
+    EOS,
+    TINY,
+    generate_command,
+    link,
+    manifest,
+    one_error,
+    training_rows,
+    tune,
+)
+
+
+@pytest.fixture
+def trainer(place: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """The trainer that `finetune` makes, taken away from it just before it trains."""
+    from pinch.finetune.trainer import CompletionLossTrainer
+
+    def take(**settings: Any) -> CompletionLossTrainer:
+        taken: list[CompletionLossTrainer] = []
+
+        def stop(self: CompletionLossTrainer) -> None:
+            taken.append(self)
+            raise PinchError("taken")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(CompletionLossTrainer, "train", stop)
+            assert tune(place, "taken", method="full", **settings) == 1
+        return taken[0]
+
+    return take
+
+
+def like(ours: Any, tiny_model: Path) -> Any:
+    """TRL's own trainer, with the settings and the data of ours."""
+    import transformers
+    from datasets import Dataset
+    from trl import SFTTrainer
+
+    transformers.set_seed(0)
+    examples, _ = finetune.tokenize(training_rows(), ours.processing_class, TINY["max_length"])
+    return SFTTrainer(
+        model=modelling.load_model(tiny_model),
+        args=ours.args,
+        train_dataset=Dataset.from_list(examples),
+        processing_class=ours.processing_class,
+    )
+
+
+def test_loss_is_that_of_trl_and_of_cross_entropy_over_all_logits(
+    trainer: Callable[..., Any], tiny_model: Path
+) -> None:
+    import torch
+
+    ours = trainer()
+    batch = next(iter(ours.get_train_dataloader()))
+    logits = modelling.load_model(tiny_model)(
+        input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]
+    ).logits
+    targets = batch["labels"][:, 1:]
+    for count in (None, 500):  # the labels of this batch, or those of a larger optimizer step
+        plain = torch.nn.functional.cross_entropy(
+            logits[:, :-1].flatten(0, 1), targets.flatten(), ignore_index=-100, reduction="sum"
+        ) / (count or (targets != -100).sum())
+        for kind in (ours, like(ours, tiny_model)):
+            loss = kind.compute_loss(kind.model, dict(batch), num_items_in_batch=count)
+            assert loss.item() == pytest.approx(plain.item(), rel=1e-5)
+
+
+def test_the_loss_is_of_the_responses_alone(place: Path, tiny_model: Path) -> None:
+    """The first loss of one batch of all rows, against cross entropy computed row by row."""
+    import torch
+
+    assert tune(place, "one step", batch_size=12) == 0
+    model, tokenizer = modelling.load_model(tiny_model), modelling.load_tokenizer(tiny_model)
+    total, count = 0.0, 0
+    for row in training_rows():
+        ids, prompt = modelling.example_ids(tokenizer, row.instruction, row.response)
+        with torch.inference_mode():
+            surprise = -model(torch.tensor([ids])).logits[0].log_softmax(-1)
+        total += sum(surprise[place - 1, ids[place]].item() for place in range(prompt, len(ids)))
+        count += len(ids) - prompt
+    assert manifest(place, "one step")["loss_curve"] == [[1, pytest.approx(total / count, abs=1e-3)]]
+
+
+def test_training_is_that_of_trl(trainer: Callable[..., Any], tiny_model: Path) -> None:
+    """Three optimizer steps with either trainer, and with half of the rows in memory at once, end alike."""
+    import torch
+
+    whole = trainer()
+    ended = []
+    for one in (like(whole, tiny_model), whole, trainer(micro_batch_size=2)):
+        one.train()
+        losses = [entry["loss"] for entry in one.state.log_history if "loss" in entry]
+        ended.append((losses, one.model.lm_head.weight.detach()))
+    assert len(ended[0][0]) == 3
+    for losses, weights in ended[1:]:
+        assert losses == pytest.approx(ended[0][0], rel=1e-4)
+        assert torch.allclose(weights, ended[0][1], atol=1e-4)
+
+
+def test_labels_are_the_response_and_its_stop_token(trainer: Callable[..., Any]) -> None:
+    ours = trainer()
+    tokenizer = ours.processing_class
+    responses = []
+    for batch in ours.get_train_dataloader():
+        for ids, mask, labels in zip(
+            *(batch[key].tolist() for key in ("input_ids", "attention_mask", "labels")), strict=True
+        ):
+            seen = [token for token, there in zip(ids, mask, strict=True) if there]
+            target = [label for label in labels if label != -100]
+            assert (seen[0], seen.count(BOS), seen.count(EOS)) == (BOS, 1, 1)
+            assert target == seen[-len(target) :]
+            assert target[-1] == EOS
+            assert tokenizer.decode(seen[: -len(target)]).endswith("<end_of_turn>\n<start_of_turn>model\n")
+            responses.append(tokenizer.decode(target[:-1]))
+    assert sorted(responses) == sorted(row.response for row in training_rows())
+
+
+def test_what_is_cut_is_counted_and_has_no_stop_token(tiny_model: Path) -> None:
+    tokenizer = modelling.load_tokenizer(tiny_model)
+    rows = training_rows()
+    whole, _ = finetune.tokenize(rows, tokenizer, 10_000)
+    longest = max(range(len(rows)), key=lambda index: len(whole[index]["input_ids"]))
+    limit = len(whole[longest]["input_ids"]) - 1
+    cut, counts = finetune.tokenize(rows, tokenizer, limit)
+    assert sum(counts["truncated"].values()) == counts["truncated"][rows[longest].lang] == 1
+    assert len(cut[longest]["input_ids"]) == len(cut[longest]["completion_mask"]) == limit
+    assert EOS not in cut[longest]["input_ids"]
+    assert all(example["input_ids"][-1] == EOS for index, example in enumerate(cut) if index != longest)
+
+
+def test_an_instruction_that_leaves_nothing_to_learn_is_named(tiny_model: Path) -> None:
+    with pytest.raises(PinchError, match=r"id 't001' \(en\).*raise finetune.max_length \(now 16\)"):
+        finetune.tokenize(training_rows(), modelling.load_tokenizer(tiny_model), 16)
+
+
+def test_training_is_deterministic_given_its_seed(place: Path, adapter: Path) -> None:
+    first = read_json(adapter / "manifest.json")
+    assert tune(place, "again") == tune(place, "otherwise", seed=1) == 0
+    assert manifest(place, "again")["weights_digest"] == first["weights_digest"]
+    assert manifest(place, "again")["loss_curve"] == first["loss_curve"]
+    assert manifest(place, "otherwise")["weights_digest"] != first["weights_digest"]
+
+
+def test_the_loss_falls(place: Path) -> None:
+    assert tune(place, "longer", epochs=6, lr=2e-2) == 0
+    curve = [loss for _, loss in manifest(place, "longer")["loss_curve"]]
+    assert len(curve) == 18
+    assert sum(curve[-3:]) < 0.8 * sum(curve[:3])
+
+
+def test_an_adapter_is_stored_alone_and_names_its_base_by_digest(place: Path, adapter: Path) -> None:
+    assert (adapter / "weights/adapter_model.safetensors").is_file()
+    assert not (adapter / "weights/model.safetensors").exists()
+    config = read_json(adapter / "weights/adapter_config.json")
+    assert config["base_model_name_or_path"] == read_json(place / "results/base_models/tiny.json")["digest"]
+    for path in (adapter / "weights").rglob("*"):
+        assert str(place).encode() not in path.read_bytes(), f"{path} holds a path of this machine"
+
+
+def test_full_training_stores_the_whole_model(place: Path, adapter: Path, tmp_path: Path) -> None:
+    assert tune(place, "full", method="full") == 0
+    weights = place / "results/models/tiny/full/d0t0/weights"
+    assert (weights / "model.safetensors").is_file()
+    assert (
+        manifest(place, "full")["trainable_parameters"] > read_json(adapter / "manifest.json")["trainable_parameters"]
+    )
+    output = tmp_path / "en.jsonl"
+    arguments = generate_command(place, place / "cache", output)
+    assert main([*arguments, "--weights", str(weights)]) == 0
+    assert len(read_rows(output, GenerationRow)) == 6
+
+
+@pytest.mark.parametrize("fault", ["a learning rate", "a base model with inf"])
+def test_diverged_training_says_so_in_a_line_and_leaves_nothing(
+    place: Path, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    base = None
+    if fault == "a base model with inf":
+        import torch
+
+        broken = modelling.load_model(tiny_model)
+        with torch.no_grad():
+            broken.model.layers[0].mlp.up_proj.weight[0, 0] = float("inf")
+        broken.save_pretrained(tmp_path / "broken")
+        modelling.load_tokenizer(tiny_model).save_pretrained(tmp_path / "broken")
+        base = tmp_path / "broken.json"
+        spec = json.dumps({"path": str(tmp_path / "broken")})
+        assert main(link("base_model", spec=spec, cache=place / "cache", output=base)) == 0
+        assert tune(place, fault, base=base) == 1
+    else:
+        assert tune(place, fault, lr=1e30) == 1
+    assert "training diverged; lower finetune.lr" in one_error(capsys.readouterr().err)
+    folder = place / "results/models/tiny" / fault / "d0t0"
+    assert list(folder.iterdir()) == []
