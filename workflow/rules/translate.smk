@@ -16,8 +16,9 @@ rule translate:
         memory=lambda wc, input: (
             ["--memory", input.memory] if "memory" in input.keys() else []
         ),
+        engine=experiment.config.translate.engine,
         pivot=experiment.config.pivot,
         version=VERSION["translate"],
     shell:
-        "python -m pinch translate --split {wildcards.split} --lang {wildcards.lang} --pivot {params.pivot}"
+        "python -m pinch translate --split {wildcards.split} --lang {wildcards.lang} --pivot {params.pivot} --engine {params.engine}"
         " --source {input.source:q} {params.memory:q} --output {output:q} 2>&1 | tee {log:q}"
