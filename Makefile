@@ -2,6 +2,7 @@
 # make test         set up, and pass the tests
 # make setup        only set up: .venv from requirements.lock
 # make test-long    the tests that take longer
+# make rehearsal    the whole paper's design on a tiny random model: everything but the science
 # make lint         what CI checks besides the tests
 # make format       rewrite what lint would complain about
 # make schema       the JSON Schema of the config, after a change of workflow/pinch/config.py
@@ -16,7 +17,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: help setup quickstart test test-long lint format schema lock clean
+.PHONY: help setup quickstart test test-long rehearsal lint format schema lock clean
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -42,6 +43,11 @@ test: setup
 test-long: setup
 	$(BIN)/python -m pytest -m long
 
+# One core a job: the tiny model has no use for more.
+rehearsal: setup
+	$(BIN)/python -m pinch rehearse experiments/paper.yaml --output results/rehearsal
+	$(BIN)/snakemake --cores $(CORES) --set-threads base_model=1 finetune=1 generate=1 --configfile results/rehearsal/config.yaml
+
 lint: setup
 	$(BIN)/ruff format --check workflow tests
 	$(BIN)/ruff check workflow tests
@@ -58,11 +64,13 @@ schema: setup
 	PYTHONPATH=workflow $(BIN)/python -m pinch schema workflow/schemas/config.schema.json
 
 # Exact versions for Python 3.11 to 3.13. What torch brings along for GPUs is left to torch, which pins it itself:
-# so a CPU build of the same version can be put in its place.
+# so a CPU build of the same version can be put in its place. The first pass finds out what that is.
+COMPILE = $(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --quiet --no-header --no-annotate
 lock: setup
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --quiet --no-header --no-annotate \
-		--output-file requirements.lock $$(grep -hoE '^(nvidia|cuda)-[a-z0-9-]+|^triton' requirements.lock | sed 's/^/--no-emit-package /')
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --output-file requirements.lock \
+		$$(grep -hoE '^(nvidia|cuda)-[a-z0-9-]+|^triton' requirements.lock | sed 's/^/--no-emit-package /')
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -21,6 +21,7 @@ if not workflow.configfiles:
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/base_model.smk"
+include: "workflow/rules/sources.smk"
 include: "workflow/rules/translate.smk"
 include: "workflow/rules/mixture.smk"
 include: "workflow/rules/finetune.smk"
@@ -34,3 +35,4 @@ rule all:
     default_target: True
     input:
         experiment.targets(),
+        figures.targets(),

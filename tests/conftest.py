@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pinch import modelling
 from pinch.__main__ import main
+from pinch.rehearse import tiny_model as tiny_model_files
 from pinch.rows import GenerationRow, write_rows
 
 from tests.harness import SEED, Run, tiny_config
@@ -30,46 +31,9 @@ def seed_texts() -> list[str]:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Gemma 3 in miniature, with random weights: byte-level BPE that adds BOS by itself, local and global attention."""
-    import torch
-    import transformers
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-
     modelling.quiet()
     folder = tmp_path_factory.mktemp("models") / "a tiny model"
-    special = ["<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>"]
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    bpe.train_from_iterator(
-        seed_texts(),
-        trainers.BpeTrainer(vocab_size=800, special_tokens=special, initial_alphabet=alphabet, show_progress=False),
-    )
-    bpe.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 2)])
-    tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=bpe, pad_token="<pad>", eos_token="<eos>", bos_token="<bos>", extra_special_tokens=special[3:]
-    )
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = transformers.Gemma3TextConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=16,
-        query_pre_attn_scalar=16,
-        layer_types=["sliding_attention", "full_attention"],
-        sliding_window=32,
-        max_position_embeddings=1024,
-        initializer_range=0.5,
-        tie_word_embeddings=False,  # tied, it would say the last token of the prompt again and again
-        pad_token_id=0,
-        eos_token_id=1,
-        bos_token_id=2,
-    )
-    transformers.Gemma3ForCausalLM(config).save_pretrained(folder)
+    tiny_model_files.write(folder, seed_texts())
     return folder
 
 

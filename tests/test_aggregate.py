@@ -3,6 +3,7 @@
 import csv
 import json
 
+import polars as pl
 import pytest
 from pinch import languages
 from pinch.__main__ import main
@@ -84,20 +85,32 @@ def test_a_cell_by_hand():
     )
     low, high = cell.pop("low"), cell.pop("high")
     # (1 + 1 + 0.5 + 0) / 4, the fifth being out of the mean
-    assert cell == {"n": 5, "wins": 2, "ties": 1, "losses": 1, "invalid": 1, "score": 62.5}
+    assert cell == {
+        **{"n": 5, "wins": 2, "ties": 1, "losses": 1, "invalid": 1, "score": 62.5},
+        **{"ids": ["p1", "p2", "p3", "p4", "p5"], "outcomes": [1.0, 1.0, 0.5, 0.0, None]},
+    }
     assert 0 <= low < 62.5 < high <= 100
 
 
 def test_a_cell_of_invalid_verdicts_has_no_score():
     assert score_cell(verdicts(p1=("invalid", "tie")), SETTINGS) == {
         **{"n": 1, "wins": 0, "ties": 0, "losses": 0, "invalid": 1},
-        **{"score": None, "low": None, "high": None},
+        **{"score": None, "low": None, "high": None, "ids": ["p1"], "outcomes": [None]},
     }
 
 
 def test_the_diagonal_is_fifty():
-    cell = diagonal_cell(16)
-    assert (cell["score"], cell["n"], cell["ties"], cell["low"], cell["high"]) == (50.0, 16, 16, None, None)
+    cell = diagonal_cell(["p2", "p1"])
+    assert (cell["score"], cell["n"], cell["ties"], cell["low"], cell["high"]) == (50.0, 2, 2, None, None)
+    assert (cell["ids"], cell["outcomes"]) == (["p1", "p2"], [0.5, 0.5])
+
+
+def test_outcomes_stand_with_their_ids_whatever_the_order_of_verdicts():
+    rows = verdicts(p2=("baseline", "baseline"), p10=("invalid", "tie"), p1=("candidate", "candidate"))
+    for order in (rows, rows[::-1]):
+        cell = score_cell(order, SETTINGS)
+        assert dict(zip(cell["ids"], cell["outcomes"], strict=True)) == {"p1": 1.0, "p2": 0.0, "p10": None}
+        assert cell["ids"] == ["p1", "p10", "p2"]
 
 
 # --- intervals ---
@@ -249,6 +262,23 @@ def test_a_row_becomes_a_table(cells, capsys):
         **{"right_language": "4", "wrong_language": "0", "undetermined_language": "0"},
         **{"response_language_rate": "100.000", "mean_tokens": "10.000", "stopped_rate": "100.000"},
     }
+
+
+def test_the_table_holds_the_outcome_of_every_prompt_and_its_csv_does_not(cells):
+    aggregate_row(cells)
+    assert not {"ids", "outcomes"} & set(table(cells, "row.parquet")[0])
+    kept = pl.read_parquet(cells / "scores.parquet").select("lang", "ids", "outcomes").rows()
+    ids = ["p1", "p2", "p3", "p4"]
+    assert kept == [("en", ids, [0.5, 0.5, 0.5, 0.5]), ("es", ids, [1.0, 0.5, 1.0, None])]
+
+
+def test_a_cell_of_invalid_verdicts_alone_keeps_the_types_of_the_table(cells):
+    write_rows(
+        cells / "judgments" / "es.jsonl", verdicts(**{f"p{number}": ("invalid", "tie") for number in (1, 2, 3, 4)})
+    )
+    aggregate_row(cells)
+    schema = pl.read_parquet(cells / "row.parquet").schema
+    assert (schema["ids"], schema["outcomes"]) == (pl.List(pl.String), pl.List(pl.Float64))
 
 
 def test_rows_are_put_under_each_other(cells):

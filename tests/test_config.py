@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pinch import check, schema
+from pinch import check, record, schema
 from pinch.config import Config
 from pinch.errors import PinchError
 from pinch.experiment import Experiment
+from pinch.figures import Figures
 from pinch.rows import write_json
 
 REPO = Path(__file__).parents[1]
@@ -70,7 +71,9 @@ def edited(*edits):
 def fault(config):
     """What a run with this config would say."""
     with pytest.raises(PinchError) as caught:
-        check.check_files(Experiment(check.parse(config)))
+        experiment = Experiment(check.parse(config))
+        Figures(experiment)
+        check.check_files(experiment)
     return str(caught.value)
 
 
@@ -137,7 +140,7 @@ BAD = {
     "too much warm-up": ([("finetune.warmup", 1)], "finetune.warmup:", "1 must be less than 1"),
     "unknown schedule": ([("finetune.schedule", "cosin")], "finetune.schedule:", "is not one of 'constant', 'linear'"),
     "percent 130": ([("designs.0", PINCH | {"percent": [130]})], "designs[0].percent[0]:", "130 must be 100 or less"),
-    "percent 0": ([("designs.0", PINCH | {"percent": [0]})], "designs[0].percent[0]:", "0 must be more than 0"),
+    "percent -1": ([("designs.0", PINCH | {"percent": [-1]})], "designs[0].percent[0]:", "-1 must be 0 or more"),
     "percent without a row": (
         [("designs.0", PINCH | {"percent": [10]})],
         "designs[0].percent:",
@@ -190,21 +193,21 @@ BAD = {
     ),
     # data
     "missing data file": ([("data.train", "trian.jsonl")], "data.train:", "trian.jsonl: no such file"),
-    "a folder for a file": ([("data.eval", "no-model")], "data.eval:", "no-model: cannot be read: Is a directory"),
+    "a folder for a file": ([("data.eval", "no-model")], "data.eval:", "no-model ends in none of .jsonl, .json, .csv"),
     "more rows than there are": (
         [("mixture.rows", 5)],
         "mixture.rows:",
-        "5 are wanted, data.train (train.jsonl) has 4",
+        "5 are wanted, data.train has 4",
     ),
     "more prompts than there are": (
         [("evaluation.prompts", 3)],
         "evaluation.prompts:",
-        "3 are wanted, data.eval (eval.jsonl) has 2",
+        "3 are wanted, data.eval has 2",
     ),
     "more custom rows than there are": (
         [("designs.0", {"design": "custom", "rows": {"en": 3, "es": 2}})],
         "designs[0].rows:",
-        "5 rows are wanted, data.train (train.jsonl) has 4",
+        "5 rows are wanted, data.train has 4 to draw from",
     ),
     "unknown placeholder": (
         [("translate.memory", "{split}.{language}.jsonl")],
@@ -316,6 +319,153 @@ BAD = {
         "es4 is also asked for with other hyperparameters; give one of the two a `variant` name",
     ),
     "variant with a space": ([("designs.0.variant", "a b")], "designs[0].variant:", "'a b'"),
+    "order that repeats a language": (
+        [("designs.0", {"design": "incremental", "orders": [["en", "es"], ["es", "en", "es"]]})],
+        "designs[0]:",
+        "order 2 names es more than once; a language is added once",
+    ),
+    "order with an unknown language": (
+        [("designs.0", {"design": "incremental", "orders": [["en", "it"]]})],
+        "designs[0].orders[0]:",
+        "it is not among languages (en, es); add it there too",
+    ),
+    "orders without languages": (
+        [("designs.0", {"design": "incremental", "orders": 2})],
+        "designs[0]:",
+        "orders that are drawn need `languages` to draw from",
+    ),
+    "more orders than there are": (
+        [("designs.0", {"design": "incremental", "orders": 3, "languages": ["en", "es"]})],
+        "designs[0].orders:",
+        "3 orders of 2 languages cannot do without a common set; draw fewer",
+    ),
+    "seed of given orders": (
+        [("designs.0", {"design": "incremental", "orders": [["en", "es"]], "seed": 1})],
+        "designs[0]:",
+        "`languages` and `seed` go with orders that are drawn",
+    ),
+    "pair with an unknown language": (
+        [("designs.0", {"design": "pairs", "pairs": [["en", "it"]]})],
+        "designs[0].pairs[0]:",
+        "it is not among languages (en, es); add it there too",
+    ),
+    "pair with itself": (
+        [("designs.0", {"design": "pairs", "pairs": [["es", "es"]]})],
+        "designs[0]:",
+        "es is paired with itself",
+    ),
+    "pair of three": (
+        [("designs.0", {"design": "pairs", "pairs": [["en", "es", "it"]]})],
+        "designs[0].pairs[0]:",
+        "has 3 entries; it needs 2",
+    ),
+    "the same pair twice": (
+        [("designs.0", {"design": "pairs", "pairs": [["en", "es"], ["es", "en"]]})],
+        "designs[0]:",
+        "names en + es more than once",
+    ),
+    "odd languages in pairs": (
+        [("languages", ["en", "es", "it"]), ("designs.0", {"design": "pairs", "languages": ["en", "es", "it"]})],
+        "designs[0]:",
+        "3 languages do not go into pairs; add one or leave one out",
+    ),
+    "nothing to pair": ([("designs.0", {"design": "pairs"})], "designs[0]:", "needs `pairs`, or `languages` to draw"),
+    "shares of 90 percent": (
+        [("designs.0", {"design": "custom", "shares": {"en": 80, "es": 10}})],
+        "designs[0]:",
+        "shares sum to 90 percent, not to 100",
+    ),
+    "a share without a row": (
+        [("designs.0", {"design": "custom", "shares": {"en": 99, "es": 1}})],
+        "designs[0].shares:",
+        "of 4 rows none is left for es; give it a larger share",
+    ),
+    "rows and shares": (
+        [("designs.0", {"design": "custom", "rows": {"en": 2}, "shares": {"en": 100}})],
+        "designs[0]:",
+        "needs either `rows` or `shares`, by language",
+    ),
+    "rows and a budget": (
+        [("designs.0", {"design": "custom", "rows": {"en": 2}, "budget": 2})],
+        "designs[0]:",
+        "`budget` goes with shares",
+    ),
+    "a budget that is not there": (
+        [("designs.0.budget", [2, 5])],
+        "designs[0].budget:",
+        "5 rows are wanted, data.train has 4 to draw from",
+    ),
+    "natural rows that are not there": (
+        [("designs.0.data", "natural")],
+        "designs[0].data:",
+        "4 natural rows of es are wanted, data.natural has 0; add rows, or ask for fewer (`budget`)",
+    ),
+    "evaluation of a design in another language": (
+        [("designs.0.evaluate", ["it"])],
+        "designs[0].evaluate:",
+        "it is not among languages (en, es); add it there too",
+    ),
+    "nothing unseen": (
+        [("designs.0.evaluate", "unseen")],
+        "designs[0].evaluate:",
+        "no evaluation language is unseen; name languages, or add some",
+    ),
+    "two designs with one name": (
+        [("designs", [{"design": "monolingual", "name": "a"}, {"design": "untuned", "name": "a"}])],
+        "designs[1].name:",
+        "two designs are called 'a'; give one a `name` of its own",
+    ),
+    "a name that figures have": (
+        [("designs.0.name", "heatmap")],
+        "designs[0].name:",
+        "'heatmap' is what another figure is called; take another name",
+    ),
+    "no shares file": (
+        [("designs.0.pretraining_shares", "shares.csv")],
+        "designs[0].pretraining_shares:",
+        "shares.csv",
+    ),
+    "selection without development rows": (
+        [("finetune.select", "loss")],
+        "finetune.select:",
+        "loss needs development rows; set data.held_out to 250, say",
+    ),
+    "selection of a design without development rows": (
+        [("designs.0.finetune", {"select": "rouge_l"})],
+        "designs[0].finetune.select:",
+        "rouge_l needs development rows",
+    ),
+    "all rows held out": (
+        [("data.held_out", 4)],
+        "data.held_out:",
+        "4 of 4 rows of data.train would leave none to train on",
+    ),
+    "rows besides those held out": (
+        [("data.held_out", 1), ("mixture.rows", 4)],
+        "mixture.rows:",
+        "4 are wanted, data.train has 3 (besides the 1 held out)",
+    ),
+    "columns of a format": (
+        [("data.train", {"path": "train.jsonl", "format": "lima", "expected_rows": 4, "fields": {"id": "x"}})],
+        "data.train:",
+        "`fields` goes with format: rows only",
+    ),
+    "hub data without a revision": (
+        [("data.train", [{"hub": "GAIR/lima", "expected_rows": 4}])],
+        "data.train[0]:",
+        "a hub dataset needs `revision`, the 40 hexadecimal digits of a commit",
+    ),
+    "hub data without expected rows": (
+        [("data.train", {"hub": "GAIR/lima", "revision": "a" * 40})],
+        "data.train:",
+        "a hub dataset needs `expected_rows`",
+    ),
+    "a memory beside an engine": (
+        [("translate.engine", "google")],
+        "translate:",
+        "`memory` goes with the engine memory; remove one of the two",
+    ),
+    "no memory": ([("translate", {})], "translate:", "the engine memory needs `memory`, the files of translations"),
     "repeated percent": ([("designs.0", PINCH | {"percent": [50, 50]})], "designs[0].percent:", "more than once"),
     # the rest
     "repeated seed": ([("seeds", [{"draw": 1}, {"draw": 1}])], "seeds:", "more than once"),
@@ -369,9 +519,9 @@ def test_an_empty_data_file_is_refused(folder):
 def test_the_results_folder_of_another_config_is_refused(folder):
     write_json(folder / "results" / "experiment.json", {"config": "first.yaml"})
     experiment = Experiment(check.parse(MINIMAL))
-    check.check_owner(experiment, "first.yaml")
+    record.check_owner(experiment, "first.yaml")
     with pytest.raises(PinchError) as caught:
-        check.check_owner(experiment, "second.yaml")
+        record.check_owner(experiment, "second.yaml")
     said = str(caught.value)
     assert said.startswith("results: results belongs to the experiment of first.yaml, not to second.yaml; ")
     assert "give this one a folder of its own, or delete results/experiment.json" in said

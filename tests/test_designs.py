@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pinch import check
-from pinch.designs import even_split, expand_designs, mixture_name, pinch_counts
+from pinch.compositions import (
+    draw_orders,
+    draw_pairs,
+    even_split,
+    largest_remainder,
+    mixture_name,
+    pinch_counts,
+)
+from pinch.designs import Available, Designs
 from pinch.errors import PinchError
 from pinch.experiment import Experiment
 
@@ -27,8 +35,8 @@ def config(*designs, languages=("en", "es", "it"), **more):
     )
 
 
-def sets(*designs, **more):
-    return expand_designs(config(*designs, **more), 48)
+def sets(*designs, n_rows=48, natural=None, **more):
+    return Designs(config(*designs, **more), n_rows, Available(n_rows, natural or {})).sets
 
 
 # --- counts ---
@@ -174,7 +182,7 @@ def test_the_order_of_languages_in_a_design_does_not_matter():
     one = sets({"design": "pinch", "languages": ["en", "es", "it"], "percent": [10]})
     other = sets({"design": "pinch", "languages": ["it", "es", "en"], "percent": [10]})
     # 5 rows over three languages: English and the first of the others, in the order of the experiment, have 2.
-    assert list(one) == list(other) == ["en45+es2+it1"]
+    assert list(one) == list(other) == ["en48", "en45+es2+it1"]
     assert one == other
 
 
@@ -189,7 +197,7 @@ def test_a_composition_that_two_designs_ask_for_is_one_training_set():
         {"design": "pinch", "languages": ["en", "es"], "percent": [100]},
         {"design": "custom", "rows": {"es": 24, "en": 24}},
     )
-    assert list(found) == ["en24+es24"]
+    assert list(found) == ["en48", "en24+es24"]
 
 
 def test_the_same_rows_in_two_ways_need_a_variant():
@@ -220,10 +228,163 @@ def test_labels_are_made_from_the_composition():
         "Spanish",
         "mine",
         "Spanish, slow",
+        "English",  # its P = 0
         "pinch 12.5 %\n(en + es)",
         "3 it + 2 en",
         "untuned",
     ]
+
+
+# --- more designs ---
+
+
+def test_a_budget_makes_a_set_of_each_size():
+    found = sets({"design": "pinch", "languages": ["en", "es"], "percent": [50], "budget": [12, 48]})
+    assert list(found) == ["en12", "en9+es3", "en48", "en36+es12"]
+    assert [item.label for item in found.values()][:2] == ["English, 12 rows", "pinch 50 %\n(en + es), 12 rows"]
+
+
+def test_an_incremental_design_adds_one_language_at_a_time():
+    found = sets({"design": "incremental", "orders": [["it", "es", "en"], ["en", "es", "it"]]})
+    assert list(found) == ["it48", "en48", "es24+it24", "en24+es24", "en16+es16+it16"]
+
+
+def test_orders_are_drawn_by_their_seed_and_share_no_set_before_the_last():
+    langs = ["ar", "en", "fi", "it", "ru", "sw"]
+    orders = draw_orders(langs, 3, 0)
+    assert orders == draw_orders(langs, 3, 0) != draw_orders(langs, 3, 1)
+    made = [frozenset(order[:size]) for order in orders for size in range(1, 6)]
+    assert len(set(made)) == len(made) == 15
+    assert all(sorted(order) == langs for order in orders)
+    design = {"design": "incremental", "orders": 2, "languages": ["en", "es", "it"], "seed": 5}
+    written = {"design": "incremental", "orders": draw_orders(["en", "es", "it"], 2, 5)}
+    assert list(sets(design)) == list(sets(written))
+
+
+def test_pairs_split_the_rows_in_two_and_bring_their_halves_along():
+    found = sets({"design": "pairs", "pairs": [["es", "en"]]}, n_rows=47)
+    assert {name: item.counts for name, item in found.items()} == {
+        "es47": (("es", 47),),
+        "en47": (("en", 47),),
+        "en24+es23": (("en", 24), ("es", 23)),  # of equal remainders the pivot's comes first
+    }
+
+
+@given(seed=st.integers(0, 20), langs=LANGS.filter(lambda langs: len(langs) % 2 == 0))
+def test_drawn_pairs_have_each_language_once(seed, langs):
+    pairs = draw_pairs(langs, seed)
+    assert sorted(lang for pair in pairs for lang in pair) == sorted(langs)
+    assert pairs == draw_pairs(langs, seed)
+
+
+@pytest.mark.parametrize(
+    ("total", "shares", "counts"),
+    [
+        (10, {"en": 50, "es": 25, "it": 25}, {"en": 5, "es": 3, "it": 2}),  # 2.5 and 2.5: the order settles it
+        (10, {"es": 25, "en": 75}, {"es": 2, "en": 8}),  # 2.5 and 7.5: the pivot comes first
+        (48, {"en": 90, "es": 10}, {"en": 43, "es": 5}),
+        (7, {"en": 34, "es": 33, "it": 33}, {"en": 3, "es": 2, "it": 2}),
+    ],
+)
+def test_shares_go_by_the_largest_remainder(total, shares, counts):
+    assert largest_remainder(total, shares, "en") == counts
+
+
+def test_shares_of_a_custom_set_are_of_its_budget():
+    found = sets({"design": "custom", "shares": {"es": 10, "en": 90}, "budget": [20]})
+    assert list(found) == ["en18+es2"]
+
+
+def test_natural_rows_are_another_composition():
+    found = sets(
+        {"design": "pinch", "languages": ["en", "es"], "percent": [25]},
+        {"design": "pinch", "languages": ["en", "es"], "percent": [25], "data": "natural", "name": "natural"},
+        natural={"es": 6},
+    )
+    assert {name: (item.counts, item.natural) for name, item in found.items()} == {
+        "en48": ((("en", 48),), ()),
+        "en42+es6": ((("en", 42), ("es", 6)), ()),
+        "en42+es6n": ((("en", 42),), (("es", 6),)),
+    }
+    assert found["en42+es6n"].label == "pinch 25 %\n(en + es), natural"
+    assert found["en42+es6n"].langs == ["en", "es"]
+
+
+def test_natural_rows_are_counted_in_the_digest_of_many_languages():
+    counts = (("en", 40), ("es", 1), ("it", 1), ("fi", 1), ("ru", 1))
+    natural = mixture_name(counts[:1], "en", natural=counts[1:])
+    assert natural.startswith("en40+4x1-")
+    assert natural != mixture_name(counts, "en")
+
+
+def test_a_set_without_the_pivot_is_not_named_after_it():
+    counts = tuple((lang, 2) for lang in ("es", "it", "fi", "ru", "ar"))
+    assert mixture_name(counts, "en").startswith("5x2-")
+
+
+def test_what_a_design_only_compares_with_is_trained_as_other_designs_have_it():
+    pinch = {"design": "pinch", "languages": ["en", "es"], "percent": [50], "finetune": {"lr": 1e-3}}
+    english = {"design": "monolingual", "languages": ["en"], "finetune": {"lr": 1e-5}}
+    for designs in ([pinch, english], [english, pinch]):
+        assert {name: item.finetune.lr for name, item in sets(*designs).items()} == {"en48": 1e-5, "en36+es12": 1e-3}
+    # By itself: as the config has everything; with a variant: as the variant.
+    assert [item.finetune.lr for item in sets(pinch).values()] == [2e-4, 1e-3]
+    assert {name: item.finetune.lr for name, item in sets(pinch | {"variant": "fast"}).items()} == {
+        "en48_fast": 1e-3,
+        "en36+es12_fast": 1e-3,
+    }
+
+
+# --- evaluation ---
+
+
+def test_a_design_says_on_which_languages_it_is_evaluated():
+    experiment = Experiment(
+        config(
+            {"design": "monolingual", "languages": ["en", "es"], "evaluate": ["en"]},
+            {"design": "custom", "rows": {"es": 48}, "evaluate": ["it", "es"]},
+        )
+    )
+    # What two designs ask of one training set is asked once, together; columns are in the order of languages.
+    assert experiment.asked_languages("en48") == ["en"]
+    assert experiment.asked_languages("es48") == ["en", "es", "it"]
+    assert experiment.judged_languages("es48") == ["en", "it"]
+    assert experiment.columns == ["en", "es", "it"]
+    # Italian is judged against its monolingual model, which is no row and answers in Italian alone.
+    assert experiment.row_languages("it48") == ["it"]
+    assert [(cell.mixture, cell.lang) for cell in experiment.cells()] == [
+        ("en48", "en"),
+        ("es48", "en"),
+        ("es48", "es"),
+        ("es48", "it"),
+    ]
+
+
+def test_a_baseline_answers_in_its_language_though_no_design_asks_for_that():
+    experiment = Experiment(
+        config(
+            {"design": "monolingual", "languages": ["es"], "evaluate": ["en"]},
+            {"design": "monolingual", "languages": ["en"], "evaluate": ["es"]},
+        )
+    )
+    assert experiment.asked_languages("es48") == ["en"]
+    assert experiment.row_languages("es48") == ["en", "es"]
+    assert experiment.generations("b", "es48", "d0t0") == ["results/generations/b/es48/d0t0/en.jsonl"]
+
+
+def test_unseen_are_the_languages_that_a_pair_has_no_data_of():
+    langs = ("en", "es", "it", "ru")
+    experiment = Experiment(
+        config({"design": "pairs", "pairs": [["en", "es"], ["it", "ru"]], "evaluate": "unseen"}, languages=langs)
+    )
+    assert {name: experiment.asked_languages(name) for name in experiment.rows} == {
+        "en48": ["it", "ru"],
+        "es48": ["it", "ru"],
+        "en24+es24": ["it", "ru"],
+        "it48": ["en", "es"],
+        "ru48": ["en", "es"],
+        "it24+ru24": ["en", "es"],
+    }
 
 
 # --- the experiment ---
@@ -232,8 +393,8 @@ def test_labels_are_made_from_the_composition():
 def test_baselines_that_are_no_row_are_trained_but_not_drawn():
     design = {"design": "pinch", "languages": ["en", "es"], "percent": [100]}
     experiment = Experiment(config(design, evaluation={"languages": ["es", "it"]}))
-    assert list(experiment.rows) == ["en24+es24"]
-    assert list(experiment.training_sets) == ["en24+es24", "es48", "it48"]
+    assert list(experiment.rows) == ["en48", "en24+es24"]
+    assert list(experiment.training_sets) == ["en48", "en24+es24", "es48", "it48"]
     assert experiment.row_languages("en24+es24") == ["es", "it"]
     assert experiment.row_languages("es48") == ["es"]
 

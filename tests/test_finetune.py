@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pinch import finetune, modelling
+from pinch import modelling
 from pinch.__main__ import main
+from pinch.config import Finetune
 from pinch.errors import PinchError
+from pinch.finetune.examples import tokenize
 from pinch.rows import GenerationRow, read_json, read_rows
+from pydantic import ValidationError
 
 from tests.links import (
     BOS,
@@ -51,7 +54,7 @@ def like(ours: Any, tiny_model: Path) -> Any:
     from trl import SFTTrainer
 
     transformers.set_seed(0)
-    examples, _ = finetune.tokenize(training_rows(), ours.processing_class, TINY["max_length"])
+    examples, _ = tokenize(training_rows(), ours.processing_class, TINY["max_length"])
     return SFTTrainer(
         model=modelling.load_model(tiny_model),
         args=ours.args,
@@ -133,19 +136,40 @@ def test_labels_are_the_response_and_its_stop_token(trainer: Callable[..., Any])
 def test_what_is_cut_is_counted_and_has_no_stop_token(tiny_model: Path) -> None:
     tokenizer = modelling.load_tokenizer(tiny_model)
     rows = training_rows()
-    whole, _ = finetune.tokenize(rows, tokenizer, 10_000)
+    whole, _ = tokenize(rows, tokenizer, 10_000)
     longest = max(range(len(rows)), key=lambda index: len(whole[index]["input_ids"]))
     limit = len(whole[longest]["input_ids"]) - 1
-    cut, counts = finetune.tokenize(rows, tokenizer, limit)
+    cut, counts = tokenize(rows, tokenizer, limit)
     assert sum(counts["truncated"].values()) == counts["truncated"][rows[longest].lang] == 1
     assert len(cut[longest]["input_ids"]) == len(cut[longest]["completion_mask"]) == limit
     assert EOS not in cut[longest]["input_ids"]
     assert all(example["input_ids"][-1] == EOS for index, example in enumerate(cut) if index != longest)
 
 
+def test_a_response_has_a_limit_of_its_own(tiny_model: Path) -> None:
+    tokenizer = modelling.load_tokenizer(tiny_model)
+    rows = training_rows()
+    whole, _ = tokenize(rows, tokenizer, 10_000)
+    lengths = [sum(example["completion_mask"]) for example in whole]
+    limit = sorted(lengths)[len(rows) // 2]
+    cut, counts = tokenize(rows, tokenizer, 10_000, limit)
+    assert [sum(example["completion_mask"]) for example in cut] == [min(length, limit) for length in lengths]
+    assert sum(counts["response_tokens"].values()) == sum(min(length, limit) for length in lengths)
+    assert sum(counts["truncated"].values()) == sum(length > limit for length in lengths) > 0
+    for example, length in zip(cut, lengths, strict=True):
+        # A response of exactly so many tokens keeps its stop token: it is counted among them.
+        assert (example["input_ids"][-1] == EOS) == (length <= limit)
+
+
+def test_the_limit_of_a_response_reaches_training(place: Path) -> None:
+    assert tune(place, "short responses", max_response_length=5) == 0
+    assert manifest(place, "short responses")["tokens_per_epoch"]["response_tokens"] == {"en": 40, "es": 20}
+    assert manifest(place, "short responses")["tokens_per_epoch"]["truncated"] == {"en": 8, "es": 4}
+
+
 def test_an_instruction_that_leaves_nothing_to_learn_is_named(tiny_model: Path) -> None:
     with pytest.raises(PinchError, match=r"id 't001' \(en\).*raise finetune.max_length \(now 16\)"):
-        finetune.tokenize(training_rows(), modelling.load_tokenizer(tiny_model), 16)
+        tokenize(training_rows(), modelling.load_tokenizer(tiny_model), 16)
 
 
 def test_training_is_deterministic_given_its_seed(place: Path, adapter: Path) -> None:
@@ -154,6 +178,27 @@ def test_training_is_deterministic_given_its_seed(place: Path, adapter: Path) ->
     assert manifest(place, "again")["weights_digest"] == first["weights_digest"]
     assert manifest(place, "again")["loss_curve"] == first["loss_curve"]
     assert manifest(place, "otherwise")["weights_digest"] != first["weights_digest"]
+
+
+def test_steps_are_counted_instead_of_epochs(place: Path, adapter: Path) -> None:
+    """12 rows in batches of 4: 3 steps are an epoch."""
+    epoch = read_json(adapter / "manifest.json")
+    assert tune(place, "three steps", steps=3) == tune(place, "five steps", steps=5) == 0
+    three, five = manifest(place, "three steps"), manifest(place, "five steps")
+    assert three["weights_digest"] == epoch["weights_digest"]
+    total = sum(epoch["tokens_per_epoch"]["tokens"].values())
+    assert (three["epochs"], three["tokens_seen"]) == (epoch["epochs"], epoch["tokens_seen"]) == (1, total)
+    assert (five["optimizer_steps"], len(five["loss_curve"])) == (5, 5)
+    assert five["epochs"] == pytest.approx(5 / 3, abs=1e-4)
+    assert total < five["tokens_seen"] < 2 * total
+    assert five["tokens_per_second"] == pytest.approx(five["tokens_seen"] / five["seconds"], rel=0.01)
+
+
+def test_steps_and_epochs_are_one_or_the_other() -> None:
+    with pytest.raises(ValidationError, match=r"epochs \(3\) and steps \(2000\) are both given"):
+        Finetune(epochs=3, steps=2000)
+    for settings in (Finetune(), Finetune(steps=2000), Finetune(epochs=3)):
+        assert Finetune.model_validate_json(settings.model_dump_json()) == settings
 
 
 def test_the_loss_falls(place: Path) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pinch import generate, modelling
+from pinch import modelling
 from pinch.__main__ import main
 from pinch.config import Generate
+from pinch.decoding import decode
 from pinch.errors import PinchError
 from pinch.rows import GenerationRow, read_rows
 
@@ -36,7 +37,7 @@ def test_a_padded_batch_says_what_each_prompt_alone_would(loaded: tuple[Any, Any
     lengths = {len(modelling.prompt_ids(tokenizer, row.instruction)) for row in prompts}
     assert len(lengths) > 6
     assert max(lengths) > model.config.sliding_window
-    found = generate.decode(model, tokenizer, prompts, Generate(max_new_tokens=8, batch_size=5), "d0t0", True)
+    found = decode(model, tokenizer, prompts, Generate(max_new_tokens=8, batch_size=5), "d0t0", True)
     assert [row.id for row in found] == [row.id for row in prompts]
     for row in found:
         alone = say(loaded, modelling.prompt_ids(tokenizer, row.instruction), 8)
@@ -51,7 +52,7 @@ def test_a_response_ends_at_its_stop_token(loaded: tuple[Any, Any], monkeypatch:
     alone = [say(loaded, modelling.prompt_ids(tokenizer, row.instruction), 8) for row in prompts]
     stop = alone[0][4]
     monkeypatch.setattr(model.generation_config, "eos_token_id", [EOS, stop])
-    found = generate.decode(model, tokenizer, prompts, Generate(max_new_tokens=8, batch_size=6), "d0t0", True)
+    found = decode(model, tokenizer, prompts, Generate(max_new_tokens=8, batch_size=6), "d0t0", True)
     for row, ids in zip(found, alone, strict=True):
         end = ids.index(stop) if stop in ids else None
         assert row.finish_reason == ("length" if end is None else "stop")
@@ -64,7 +65,7 @@ def test_sampling_depends_on_the_seed_and_on_nothing_else(loaded: tuple[Any, Any
     settings = Generate(max_new_tokens=8, batch_size=4, temperature=1.0)
 
     def sample(seed: str, lang: str) -> list[str]:
-        return [row.response for row in generate.decode(*loaded, eval_prompts(lang), settings, seed, True)]
+        return [row.response for row in decode(*loaded, eval_prompts(lang), settings, seed, True)]
 
     first = sample("d0t0", "en")
     sample("d0t0", "es")
@@ -75,7 +76,7 @@ def test_sampling_depends_on_the_seed_and_on_nothing_else(loaded: tuple[Any, Any
 def test_a_prompt_without_room_in_the_context_is_named(loaded: tuple[Any, Any]) -> None:
     long = prompt("word " * 600, id="e777")
     with pytest.raises(PinchError, match=r"prompt 'e777' \(en\) has \d+ tokens: .*context of 1024"):
-        generate.decode(*loaded, [long], Generate(max_new_tokens=600), "d0t0", True)
+        decode(*loaded, [long], Generate(max_new_tokens=600), "d0t0", True)
 
 
 def test_the_untuned_model_is_shown_the_template_or_the_bare_instruction(loaded: tuple[Any, Any]) -> None:
@@ -84,7 +85,7 @@ def test_the_untuned_model_is_shown_the_template_or_the_bare_instruction(loaded:
     settings = Generate(max_new_tokens=6)
     bare = [BOS, *tokenizer(row.instruction, add_special_tokens=False)["input_ids"]]
     for chat, ids in ((True, modelling.prompt_ids(tokenizer, row.instruction)), (False, bare)):
-        (found,) = generate.decode(*loaded, [row], settings, "d0t0", chat)
+        (found,) = decode(*loaded, [row], settings, "d0t0", chat)
         assert found.response == tokenizer.decode(say(loaded, ids, 6), skip_special_tokens=True).strip()
 
 
@@ -110,7 +111,7 @@ def test_text_that_looks_like_a_marker_stays_text_in_a_raw_prompt(loaded: tuple[
     _, tokenizer = loaded
     ids = [BOS, *tokenizer(NASTY, add_special_tokens=False, split_special_tokens=True)["input_ids"]]
     assert (ids.count(BOS), ids.count(EOS)) == (1, 0)
-    (found,) = generate.decode(*loaded, [prompt(NASTY)], Generate(max_new_tokens=6), "d0t0", False)
+    (found,) = decode(*loaded, [prompt(NASTY)], Generate(max_new_tokens=6), "d0t0", False)
     assert found.response == tokenizer.decode(say(loaded, ids, 6), skip_special_tokens=True).strip()
 
 
@@ -160,7 +161,7 @@ def test_an_exported_model_says_the_same_with_nothing_of_ours(
     by_weights = []
     for weights in (adapter / "weights", None):
         loaded = modelling.load_model(tiny_model, weights), modelling.load_tokenizer(tiny_model)
-        found = generate.decode(*loaded, eval_prompts("en"), Generate(max_new_tokens=6), "d0t0", True)
+        found = decode(*loaded, eval_prompts("en"), Generate(max_new_tokens=6), "d0t0", True)
         by_weights.append([row.response for row in found])
     tuned, untuned = by_weights
     assert said == tuned != untuned

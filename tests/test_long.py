@@ -1,13 +1,15 @@
 """Real runs that take minutes; `make test-long`."""
 
+import json
 import re
 from pathlib import Path
 
 import polars as pl
 import pytest
 import yaml
+from pinch.__main__ import main
 
-from tests.harness import REPO, SEED, Run
+from tests.harness import REPO, SEED, Run, tiny_config
 
 pytestmark = pytest.mark.long
 
@@ -42,14 +44,67 @@ def test_a_local_judge_in_the_workflow_is_asked_once(run: Run, tiny_model: Path)
     model = {"path": str(tiny_model), "name": "judging"}
     judge = {"engine": "transformers", "name": "local", "model": model, "prompt": "prompt.txt"}
     run.edit(lambda config: config["judges"].append(judge))
-    assert run.jobs() == {"base_model": 1, "judge": 5, "aggregate_row": 3, "aggregate": 1, "plot": 3}
+    assert run.jobs() == {"base_model": 1, "judge": 5, "aggregate_row": 3, "aggregate": 1, "plot": 4, "answer": 1}
     run.make()
     verdicts = run.results / "judgments" / "local" / "monolingual" / "tiny" / "untuned" / "d0t0" / "es.jsonl"
     first = verdicts.read_bytes()
     verdicts.unlink()
-    assert run.jobs() == {"judge": 1, "aggregate_row": 1, "aggregate": 1, "plot": 3}
+    assert run.jobs() == {"judge": 1, "aggregate_row": 1, "aggregate": 1, "plot": 2}
     output = run.make()
     assert re.search(r"judge: local es: 4 pairs .* calls 0, from the cache [1-9]", output), output
     assert verdicts.read_bytes() == first
     prompt.write_text(prompt.read_text() + "\nOne letter only.")
-    assert run.jobs() == {"judge": 5, "aggregate_row": 3, "aggregate": 1, "plot": 3}
+    assert run.jobs() == {"judge": 5, "aggregate_row": 3, "aggregate": 1, "plot": 4, "answer": 1}
+
+
+def test_designs_of_all_kinds_with_seeds_and_natural_data_run_to_their_figures(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    run = Run(tmp_path)
+    config = tiny_config(tiny_model)
+    natural = [
+        {"id": f"n{number}", "lang": "es", "instruction": f"¿Qué es {number}?", "response": f"Es {number}."}
+        for number in range(4)
+    ]
+    (tmp_path / "natural.jsonl").write_text("".join(json.dumps(row) + "\n" for row in natural))
+    config["data"] |= {"natural": "natural.jsonl", "held_out": 6}
+    config["finetune"] |= {"select": "loss", "checkpoints": 2}
+    config["seeds"] = [{"draw": 0, "train": 0}, {"draw": 1, "train": 1}]
+    config["designs"] = [
+        {"design": "incremental", "orders": [["es", "en"]]},
+        {"design": "pairs", "pairs": [["en", "es"]]},  # the same set as the order's second
+        {"design": "custom", "rows": {"en": 8, "es": 4}, "data": "natural", "finetune": {"select": "last"}},
+    ]
+    run.write(config)
+    run.make()
+    table = pl.read_parquet(run.results / "scores" / "scores.parquet")
+    assert set(table["mixture"]) == {"en12", "es12", "en6+es6", "en8+es4n"}
+    assert set(table["seed"]) == {"d0t0", "d1t1"}
+    assert set(table["seeds"]) == {2}
+    cell = table.filter((pl.col("mixture") == "en8+es4n") & (pl.col("lang") == "en"))
+    assert cell["seeds_mean"][0] == pytest.approx(sum(cell["score"]) / 2)
+    assert cell["seeds_sd"][0] == pytest.approx(cell["score"].std())
+    held_out = set(json.loads((run.results / "sources" / "train.json").read_text())["held_out"])
+    assert len(held_out) == 6
+    for file in (run.results / "mixtures").rglob("d?.json"):
+        drawn = json.loads(file.read_text())
+        assert not held_out & {id for ids in drawn["ids"].values() for id in ids}
+    for mixture, languages in (("es12", {"es": 6}), ("en6+es6", {"en": 3, "es": 3})):
+        manifest = json.loads((run.results / "models" / "tiny" / mixture / "d1t1" / "manifest.json").read_text())
+        assert manifest["selection"]["dev_languages"] == languages
+    found = {path.stem for path in (run.results / "figures").glob("*.png")}
+    assert {"incremental-tiny-rubric", "pairs-tiny-rubric", "heatmap-tiny-rubric"} <= found
+    assert run.jobs() == {}
+    plan = json.loads((run.results / "plan.json").read_text())
+    assert plan["amounts"]["trainings"]["whole"] == 2 * 4
+
+
+def test_the_rehearsal_of_the_quickstart_runs_to_its_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPO)
+    assert main(["rehearse", "config.yaml", "--output", str(tmp_path), "--rows", "48"]) == 0
+    run = Run(tmp_path)
+    output = run.snakemake(config="config.yaml")
+    assert output.returncode == 0, output.stdout
+    figures = {path.stem for path in (tmp_path / "figures").glob("*.png")}
+    assert {"heatmap-tiny-rubric", "monolingual-tiny-rubric", "pinch-tiny-rubric", "untuned-tiny-rubric"} <= figures
+    assert (tmp_path / "answers" / "pinch-tiny-rubric.txt").read_text().strip()

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pinch.__main__ import main
-from pinch.designs import pinch_counts
+from pinch.compositions import pinch_counts
 from pinch.errors import PinchError
-from pinch.mixture import assign
-from pinch.rows import ExampleRow, TranslatedRow, read_json, read_rows, write_rows
+from pinch.mixture import assign, draw_natural
+from pinch.rows import ExampleRow, SourceRow, TranslatedRow, read_json, read_rows, write_json, write_rows
 
 LANGS = ["en", "es", "it", "ru", "fi", "he"]
 IDS = [f"t{number:03}" for number in range(100)]
@@ -134,3 +134,92 @@ def test_a_row_without_a_response_is_named(translations, capsys):
     write_rows(path, [row.model_copy(update={"response": " " if row.id == "t3" else row.response}) for row in rows])
     assert mixture(translations, [["es", 12]]) == 1
     assert "es.jsonl: id 't3': a training row without a response" in capsys.readouterr().err
+
+
+# --- held-out rows and natural rows ---
+
+
+def held_out(folder, *ids):
+    write_json(folder / "train.json", {"held_out": list(ids)})
+    return ["--source-record", str(folder / "train.json"), "--dev", str(folder / "dev.jsonl")]
+
+
+def mixture_with(folder, counts, *more, draw="d0"):
+    arguments = ["mixture", "--counts", json.dumps(counts), "--pivot", "en", "--draw", draw]
+    files = ["--output", str(folder / "out.jsonl"), "--record", str(folder / "out.json")]
+    return main([*arguments, "--translations", str(folder / "train"), *files, *more])
+
+
+def test_held_out_rows_are_in_no_training_set_and_no_language(translations):
+    kept = {"t1", "t5", "t7", "t9"}
+    for counts in ([["en", 8]], [["es", 8]], [["en", 4], ["es", 2], ["it", 2]]):
+        for draw in ("d0", "d1"):
+            assert mixture_with(translations, counts, *held_out(translations, *kept), draw=draw) == 0
+            assert not kept & {row.id for row in read_rows(translations / "out.jsonl", ExampleRow)}
+            assert {row.id for row in read_rows(translations / "dev.jsonl", ExampleRow)} == kept
+
+
+def test_development_rows_are_in_the_languages_and_shares_of_the_set(translations):
+    more = held_out(translations, "t1", "t5", "t7", "t9")
+    assert mixture_with(translations, [["en", 4], ["es", 4]], *more) == 0
+    dev = read_rows(translations / "dev.jsonl", ExampleRow)
+    assert sorted(row.lang for row in dev) == ["en", "en", "es", "es"]
+    assert all(row.instruction == f"{row.lang} instruction {row.id.removeprefix('t')}" for row in dev)
+    assert read_json(translations / "out.json")["development"] == {"en": 2, "es": 2}
+
+
+def test_a_language_that_the_set_has_not_is_in_no_development_row(translations):
+    more = held_out(translations, "t1", "t5", "t7", "t9")
+    assert mixture_with(translations, [["it", 8]], *more) == 0
+    assert {row.lang for row in read_rows(translations / "dev.jsonl", ExampleRow)} == {"it"}
+
+
+def test_held_out_rows_cannot_be_drawn(translations, capsys):
+    assert mixture_with(translations, [["en", 9]], *held_out(translations, "t1", "t5", "t7", "t9")) == 1
+    assert "9 rows are wanted, 8 source rows can be drawn" in capsys.readouterr().err
+
+
+@given(count=st.integers(1, 40), draw=st.integers(0, 3))
+def test_fewer_natural_rows_are_among_more(count, draw):
+    few, many = sorted((count, 40))
+    assert draw_natural(IDS, "es", few, draw) == draw_natural(IDS, "es", many, draw)[:few]
+
+
+@pytest.fixture
+def natural(translations):
+    rows = [
+        SourceRow(id=f"n{lang}{number}", lang=lang, instruction=f"natural {lang} {number}", response="r")
+        for lang in ("es", "it")
+        for number in range(5)
+    ]
+    write_rows(translations / "natural.jsonl", rows)
+    return ["--natural", str(translations / "natural.jsonl")]
+
+
+def test_natural_rows_are_drawn_beside_parallel_ones(translations, natural, capsys):
+    assert mixture_with(translations, {"parallel": [["en", 6]], "natural": [["es", 3], ["it", 1]]}, *natural) == 0
+    rows = read_rows(translations / "out.jsonl", ExampleRow)
+    assert [row.lang for row in rows] == ["en"] * 6 + ["es"] * 3 + ["it"]
+    assert {row.instruction.split()[0] for row in rows if row.lang != "en"} == {"natural"}
+    record = read_json(translations / "out.json")
+    assert (record["counts"], record["natural"]) == ({"en": 6, "es": 3, "it": 1}, {"es": 3, "it": 1})
+    assert capsys.readouterr().out == "mixture: 10 rows of 12: en 6 es 3 it 1\n"
+
+
+def test_a_set_may_be_natural_as_a_whole(translations, natural):
+    assert mixture_with(translations, {"parallel": [], "natural": [["it", 5]]}, *natural) == 0
+    assert {row.id for row in read_rows(translations / "out.jsonl", ExampleRow)} == {f"nit{n}" for n in range(5)}
+
+
+def test_natural_rows_that_are_not_there_are_named(translations, natural, capsys):
+    assert mixture_with(translations, {"parallel": [], "natural": [["it", 6]]}, *natural) == 1
+    assert capsys.readouterr().err == "mixture: error: data.natural: 6 rows of it are wanted, 5 can be drawn\n"
+    assert not (translations / "out.jsonl").exists()
+
+
+def test_a_natural_row_with_the_id_of_a_parallel_one_is_refused(translations, capsys):
+    rows = [SourceRow(id=f"t{number}", lang="es", instruction="i", response="r") for number in range(12)]
+    write_rows(translations / "natural.jsonl", rows)
+    more = ["--natural", str(translations / "natural.jsonl")]
+    assert mixture_with(translations, {"parallel": [["en", 12]], "natural": [["es", 1]]}, *more) == 1
+    assert "an id of it is also one of data.train" in capsys.readouterr().err

@@ -9,10 +9,19 @@ from typing import Any
 
 import polars as pl
 import pytest
+from pinch.__main__ import main
 
 from tests.harness import Run, job_counts, snapshot
 
-FAN_IN = {"aggregate": 1, "plot": 2}
+FAN_IN = {"aggregate": 1, "plot": 5, "answer": 1}
+"""All rows changed: two figures of the matrix, one of each of the three designs, and the answer of the pinch."""
+
+PINCH_ALONE = {"aggregate": 1, "plot": 3, "answer": 1}
+"""The row of the pinch changed: the figures of the matrix and its own."""
+
+UNTUNED_ALONE = {"aggregate": 1, "plot": 3}
+"""The row of the untuned model changed: the figures of the matrix and its own."""
+
 BASELINES = {"en": "en12", "es": "es12"}
 CELLS = [(mixture, lang) for mixture in ("en12", "en9+es3", "untuned") for lang in ("en", "es")]
 JUDGED = [(mixture, lang) for mixture, lang in CELLS if mixture != BASELINES[lang]]
@@ -182,6 +191,7 @@ def test_a_new_evaluation_language_runs_its_own_cells_and_its_baseline(run: Run)
         "judge": 3,
         "aggregate_row": 3,
         **FAN_IN,
+        "plot": 6,  # the table of languages too
     }
     assert all("fi" in Path(file).stem or "/fi12/" in file for file in run.planned())
 
@@ -196,6 +206,11 @@ def test_a_new_evaluation_language_leaves_old_files_alone(run: Run) -> None:
         assert before[folder] == {path: after[path] for path in before[folder]}
     assert sorted(scores(run)) == sorted([*CELLS, *((mixture, "fi") for mixture in ("en12", "en9+es3", "untuned"))])
     assert run.jobs() == {}
+
+
+def add_finnish_rows(config: dict[str, Any]) -> None:
+    config["languages"].append("fi")
+    config["designs"].append({"design": "monolingual", "languages": ["fi"], "evaluate": ["en"]})
 
 
 @pytest.mark.parametrize("how", ["another percentage", "a custom set"])
@@ -213,7 +228,7 @@ def test_a_new_training_set_runs_its_own_chain(run: Run, how: str) -> None:
         "generate": 2,
         "judge": 2,
         "aggregate_row": 1,
-        **FAN_IN,
+        **(PINCH_ALONE if how == "another percentage" else {"aggregate": 1, "plot": 2}),
     }
     assert all("/en11+es1/" in file for file in run.planned())
 
@@ -225,7 +240,7 @@ def test_a_setting_of_a_judge_judges_again_and_generates_nothing(run: Run) -> No
 
 def test_hyperparameters_of_one_training_set_run_its_own_chain(run: Run) -> None:
     run.edit(lambda config: config["designs"][1].update(finetune={"lr": 1e-3}))
-    assert run.jobs() == {"finetune": 1, "generate": 2, "judge": 2, "aggregate_row": 1, **FAN_IN}
+    assert run.jobs() == {"finetune": 1, "generate": 2, "judge": 2, "aggregate_row": 1, **PINCH_ALONE}
     assert all("/en9+es3/" in file for file in run.planned())
 
 
@@ -239,12 +254,12 @@ def test_hyperparameters_of_a_baseline_judge_its_column_too(run: Run) -> None:
 
 def test_lost_verdicts_are_judged_again_and_nothing_else(run: Run) -> None:
     judgment(run, "untuned", "es").unlink()
-    assert run.jobs() == {"judge": 1, "aggregate_row": 1, **FAN_IN}
+    assert run.jobs() == {"judge": 1, "aggregate_row": 1, **UNTUNED_ALONE}
 
 
 def test_lost_responses_bring_their_cell_again_and_nothing_else(run: Run) -> None:
     generation(run, "untuned", "es").unlink()
-    assert run.jobs() == {"generate": 1, "judge": 1, "aggregate_row": 1, **FAN_IN}
+    assert run.jobs() == {"generate": 1, "judge": 1, "aggregate_row": 1, **UNTUNED_ALONE}
 
 
 def test_lost_responses_of_a_baseline_bring_its_column_again(run: Run) -> None:
@@ -254,7 +269,7 @@ def test_lost_responses_of_a_baseline_bring_its_column_again(run: Run) -> None:
 
 def test_how_the_untuned_model_is_prompted_concerns_it_alone(run: Run) -> None:
     run.edit(lambda config: config["generate"].update(untuned_prompt="raw"))
-    assert run.jobs() == {"generate": 2, "judge": 2, "aggregate_row": 1, **FAN_IN}
+    assert run.jobs() == {"generate": 2, "judge": 2, "aggregate_row": 1, **UNTUNED_ALONE}
     assert all("/untuned/" in file for file in run.planned())
 
 
@@ -275,6 +290,7 @@ def test_one_cell_from_nothing_runs_only_what_it_needs(run: Run) -> None:
     # Both training sets, in the two languages that they have, and the prompts in one.
     assert run.jobs(target(run, judgment(run, "en9+es3", "es"))) == {
         "base_model": 1,
+        "sources": 2,
         "translate": 3,
         "build_mixture": 2,
         "finetune": 2,
@@ -285,7 +301,7 @@ def test_one_cell_from_nothing_runs_only_what_it_needs(run: Run) -> None:
 
 def test_how_figures_look_draws_them_again_and_nothing_else(run: Run) -> None:
     run.edit(lambda config: config["plot"].update(colormap="viridis"))
-    assert run.jobs() == {"plot": 2}
+    assert run.jobs() == {"plot": 6}
 
 
 def test_arithmetic_reruns_no_judge(run: Run) -> None:
@@ -295,13 +311,13 @@ def test_arithmetic_reruns_no_judge(run: Run) -> None:
 
 def test_a_second_judge_judges_what_was_generated(run: Run) -> None:
     run.edit(lambda config: config["judges"].append({"engine": "rubric", "name": "strict", "margin": 0}))
-    assert run.jobs() == {"judge": 5, "aggregate_row": 3, "aggregate": 1, "plot": 3}
+    assert run.jobs() == {"judge": 5, "aggregate_row": 3, "aggregate": 1, "plot": 4, "answer": 1}
     assert all("/strict/" in file for file in run.planned())
 
 
 def test_another_baseline_trains_and_generates_nothing(run: Run) -> None:
     run.edit(lambda config: config.update(judge={"baseline": "untuned"}))
-    assert run.jobs() == {"judge": 4, "aggregate_row": 3, **FAN_IN}
+    assert run.jobs() == {"judge": 4, "aggregate_row": 3, **FAN_IN, "plot": 4}
     run.make()
     table = scores(run)
     assert {cell["baseline"] for cell in table.values()} == {"untuned"}
@@ -321,6 +337,46 @@ def test_results_are_enough_without_the_cache(run: Run) -> None:
 def test_another_place_for_the_cache_changes_nothing(run: Run) -> None:
     run.edit(lambda config: config.update(cache="elsewhere"))
     assert run.jobs() == {}
+
+
+# --- models that are not kept ---
+
+
+def test_models_that_are_not_kept_are_gone_and_not_missed(run: Run) -> None:
+    """What is there already stays; a model trained from now on goes when its responses are there."""
+    run.edit(lambda config: config.update(models={"keep": "none"}))
+    assert run.jobs() == {}
+    before = snapshot(run.results / "generations")
+    run.edit(add_finnish_rows)
+    run.make()
+    made = run.results / "models" / "tiny" / "fi12" / "d0t0"
+    assert (made / "manifest.json").is_file()
+    assert not (made / "weights").exists()
+    assert (run.results / "models" / "tiny" / "es12" / "d0t0" / "weights").is_dir()
+    after = snapshot(run.results / "generations")
+    assert before == {path: after[path] for path in before}
+    assert run.jobs() == {}
+    # Neither figures nor verdicts that are made again ask for the model.
+    shutil.rmtree(run.results / "judgments")
+    shutil.rmtree(run.results / "figures")
+    assert "finetune" not in run.jobs()
+
+
+# --- unfinished experiments ---
+
+
+def test_an_unfinished_experiment_is_drawn_with_what_is_missing_marked(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judgment(run, "untuned", "es").unlink()
+    monkeypatch.chdir(run.folder)
+    assert main(["draw", "tiny.yaml"]) == 0
+    assert capsys.readouterr().out == "draw: 6 of 6 figures from 5 of 6 cells, in its results/partial\n"
+    with (run.results / "partial" / "heatmap-tiny-rubric.csv").open(encoding="utf-8", newline="") as file:
+        drawn = {(row["mixture"], row["lang"]): row["score"] for row in csv.DictReader(file)}
+    assert drawn["untuned", "es"] == ""
+    table = scores(run)
+    assert all(drawn[key] == f"{table[key]['score']:.3f}" for key in table if key != ("untuned", "es"))
 
 
 # --- caches and ownership ---

@@ -9,12 +9,14 @@ __version__ = "0.1.0"
 
 LINK_VERSIONS = {
     "base_model": 1,
+    "sources": 1,
     "translate": 1,
-    "mixture": 1,
-    "finetune": 1,
+    "mixture": 2,
+    "finetune": 2,
     "generate": 1,
     "judge": 1,
-    "aggregate": 1,
-    "plot": 1,
+    "aggregate": 2,
+    "plot": 2,
+    "answer": 1,
 }
 """Raised by hand when an edit changes what a link writes: Snakemake cannot see edits of imported code."""

@@ -10,6 +10,8 @@ from pinch.errors import PinchError
 
 LINKS = {
     "base_model": "fetch a pretrained model and convert it once",
+    "sources": "the data in the pivot language, from wherever they come",
+    "overlap": "training rows that nearly repeat an evaluation prompt",
     "translate": "bring a split of the data into a language",
     "mixture": "draw a training set",
     "finetune": "tune a base model on a training set",
@@ -17,8 +19,12 @@ LINKS = {
     "judge": "verdicts on a candidate's responses against a baseline's",
     "aggregate": "scores, intervals and rates from verdicts and responses",
     "plot": "a figure, with the numbers that it draws",
+    "draw": "the figures of an unfinished experiment, what is missing marked",
+    "answer": "how little of a pinch is enough",
     "export": "merge an adapter into its base, for use elsewhere",
+    "plan": "what an experiment takes, before anything runs",
     "validate": "check a config file",
+    "rehearse": "the whole design of an experiment on a tiny random model",
     "schema": "JSON Schema of the config, for editors",
 }
 

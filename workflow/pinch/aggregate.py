@@ -7,7 +7,7 @@ invalid verdict is out of the mean and counted.
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,11 @@ def interval(scores: Sequence[float], settings: Aggregate) -> tuple[float, float
 
 
 def score_cell(verdicts: Sequence[VerdictRow], settings: Aggregate) -> dict[str, Any]:
-    """n, wins, ties, losses, invalid, score, low and high of a judged cell; score None where nothing is valid."""
+    """n, wins, ties, losses, invalid, score, low and high of a judged cell; score None where nothing is valid.
+
+    With ids and outcomes: each prompt's own 1, 0.5 or 0, None where a verdict is invalid, sorted by id. What is said
+    of several cells together is resampled from them (see `pinch.scores`).
+    """
     by_id = pair_scores(verdicts)
     scores = [score for score in by_id.values() if score is not None]
     low, high = interval(scores, settings) if scores else (None, None)
@@ -82,12 +86,21 @@ def score_cell(verdicts: Sequence[VerdictRow], settings: Aggregate) -> dict[str,
         "score": 100 * sum(scores) / len(scores) if scores else None,
         "low": low,
         "high": high,
+        **by_prompt(by_id),
     }
 
 
-def diagonal_cell(n: int) -> dict[str, Any]:
+def by_prompt(outcomes: Mapping[str, float | None]) -> dict[str, Any]:
+    """The columns ids and outcomes, one entry a prompt."""
+    ids = sorted(outcomes)
+    return {"ids": ids, "outcomes": [outcomes[id] for id in ids]}
+
+
+def diagonal_cell(ids: Sequence[str]) -> dict[str, Any]:
     """A model against itself: 50 by definition (paper, Figure 1), never judged, so without an interval."""
-    return {"n": n, "wins": 0, "ties": n, "losses": 0, "invalid": 0, "score": 50.0, "low": None, "high": None}
+    n = len(ids)
+    counts = {"n": n, "wins": 0, "ties": n, "losses": 0, "invalid": 0}
+    return {**counts, "score": 50.0, "low": None, "high": None, **by_prompt(dict.fromkeys(ids, 0.5))}
 
 
 def describe_responses(responses: Sequence[GenerationRow], lang: str, allowed: frozenset[str]) -> dict[str, Any]:
@@ -131,7 +144,7 @@ def aggregate_row(arguments: argparse.Namespace) -> str:
         responses = read_rows(generations[lang], GenerationRow)
         diagonal = baseline == arguments.mixture
         if diagonal:
-            scored = diagonal_cell(len(responses))
+            scored = diagonal_cell([row.id for row in responses])
         else:
             verdicts = read_rows(judgments[lang], VerdictRow, unique=("id", "order"))
             if {row.id for row in verdicts} != {row.id for row in responses}:
@@ -156,26 +169,47 @@ def aggregate_row(arguments: argparse.Namespace) -> str:
             }
         )
     text, whole, number = pl.String, pl.Int64, pl.Float64
-    schema = {
+    schema: dict[str, Any] = {
         **dict.fromkeys(("judge", "baseline", "base", "mixture", "seed", "lang"), text),
         "diagonal": pl.Boolean,
         **dict.fromkeys(("n", "wins", "ties", "losses", "invalid"), whole),
         **dict.fromkeys(("score", "low", "high"), number),
         **dict.fromkeys(("right_language", "wrong_language", "undetermined_language"), whole),
         **dict.fromkeys(("response_language_rate", "mean_tokens", "stopped_rate"), number),
+        "ids": pl.List(text),
+        "outcomes": pl.List(number),
     }
     write_parquet(arguments.output, pl.DataFrame(cells, schema=schema))
     return f"{arguments.mixture}: {len(cells)} cells, {sum(cell['diagonal'] for cell in cells)} on the diagonal"
+
+
+def with_spread(table: Any) -> Any:
+    """The table with the spread of each cell over seeds: their number, the mean score, its standard deviation.
+
+    The deviation is that of a sample, None for a single seed.
+    """
+    import polars as pl
+
+    cell = ("judge", "baseline", "base", "mixture", "lang")
+    spread = table.group_by(cell).agg(
+        pl.col("score").count().cast(pl.Int64).alias("seeds"),
+        pl.col("score").mean().alias("seeds_mean"),
+        pl.col("score").std().alias("seeds_sd"),
+    )
+    lists = ("ids", "outcomes")
+    joined = table.join(spread, on=cell, how="left", maintain_order="left")
+    return joined.select(pl.exclude(lists), *lists)
 
 
 def aggregate_table(arguments: argparse.Namespace) -> str:
     """All rows as one table, as Parquet and as CSV."""
     import polars as pl
 
-    table = pl.concat([pl.read_parquet(path) for path in arguments.rows])
+    table = with_spread(pl.concat([pl.read_parquet(path) for path in arguments.rows]))
     write_parquet(arguments.parquet, table)
     with replacing(arguments.csv) as temporary:
-        table.write_csv(temporary, float_precision=3)
+        # A CSV has no place for lists; prompt by prompt, outcomes are in the Parquet file (and in the judgments).
+        table.drop("ids", "outcomes").write_csv(temporary, float_precision=3)
     return f"{table.height} cells of {len(arguments.rows)} rows"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from pinch.errors import PinchError
 
 REFRESH = "PINCH_REFRESH"
-"""Set to 1 in the environment, this makes generate and judge work anew for the cells that run, past the caches."""
+"""Set to 1 in the environment, this makes translate, generate and judge work anew for what runs, past the caches."""
 
 
 def cache_folder() -> str:
@@ -49,6 +49,11 @@ class ReplyCache:
             row = database.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
         found: dict[str, Any] | None = json.loads(row[0]) if row else None
         return found
+
+    def keys(self) -> set[str]:
+        """All keys at once: for who has many to look for."""
+        with self._open() as database:
+            return {str(key) for (key,) in database.execute("SELECT key FROM replies")}
 
     def put(self, key: str, reply: dict[str, Any]) -> None:
         """Keep a reply, in the place of an older one."""

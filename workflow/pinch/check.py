@@ -13,7 +13,6 @@ from pinch.errors import PinchError
 from pinch.experiment import Experiment
 from pinch.faults import explain
 from pinch.prompts import read_prompt
-from pinch.rows import read_json, source_rows
 
 
 def parse(data: Mapping[str, Any]) -> Config:
@@ -40,12 +39,13 @@ def read(path: str | Path) -> Config:
 def check_files(experiment: Experiment) -> None:
     """Look at the files that a config names: there, readable, enough rows, every language present.
 
-    Raises PinchError naming the config key. Reads the source files, a matter of milliseconds.
+    Raises PinchError naming the config key. Reads local source files whole, a matter of milliseconds; those with
+    `expected_rows` are checked by their job.
     """
-    config = experiment.config
-    _check_split(experiment, "train", "data.train", config.mixture.rows, "mixture.rows")
-    _check_split(experiment, "eval", "data.eval", config.evaluation.prompts, "evaluation.prompts")
-    _check_models(config)
+    assert experiment.n_rows and experiment.n_prompts, "a source without rows is refused"
+    for split in ("train", "eval"):
+        _check_memories(experiment, split)
+    _check_models(experiment.config)
 
 
 def _check_models(config: Config) -> None:
@@ -65,16 +65,9 @@ def _check_models(config: Config) -> None:
             raise PinchError(f"{key}.path: {spec.path} has no config.json; name a directory saved by transformers")
 
 
-def _check_split(experiment: Experiment, split: str, key: str, wanted: int | None, wanted_key: str) -> None:
-    source = experiment.source(split)
-    try:
-        rows = source_rows(source, split, experiment.config.pivot)
-    except PinchError as error:
-        raise PinchError(f"{key}: {error}") from None
-    if not rows:
-        raise PinchError(f"{key}: {source} has no rows")
-    if wanted and wanted > len(rows):
-        raise PinchError(f"{wanted_key}: {wanted} are wanted, {key} ({source}) has {len(rows)}")
+def _check_memories(experiment: Experiment, split: str) -> None:
+    if experiment.config.translate.memory is None:
+        return
     for lang in experiment.translated(split):
         memory = Path(experiment.memory(split, lang))
         if not memory.is_file():
@@ -86,13 +79,3 @@ def _check_split(experiment: Experiment, split: str, key: str, wanted: int | Non
             memory.open("rb").close()
         except OSError as error:
             raise PinchError(f"translate.memory: {memory}: cannot be read: {error.strerror}") from None
-
-
-def check_owner(experiment: Experiment, owner: str) -> None:
-    """Refuse a results folder that another experiment's config made. Raises PinchError."""
-    record = Path(experiment.results) / "experiment.json"
-    if record.is_file() and read_json(record).get("config") != owner:
-        raise PinchError(
-            f"results: {experiment.results} belongs to the experiment of {read_json(record).get('config')}, not to "
-            f"{owner}; give this one a folder of its own, or delete {record} to let it take over"
-        )

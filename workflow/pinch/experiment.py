@@ -1,19 +1,23 @@
 """What an experiment consists of: its training sets, its baselines, its cells, and where their files are.
 
 Everything here follows from the config alone; the rules of the workflow ask this module and decide nothing.
+What figures are told is in pinch.figures.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pinch import sources
+from pinch.compositions import mixture_name
 from pinch.config import BaseModelSpec, Config, LanguageModelJudge, Seed, TransformersJudge
-from pinch.designs import UNTUNED, TrainingSet, check_languages, expand_designs, mixture_name, monolingual
+from pinch.config.sources import Place
+from pinch.designs import UNTUNED, Available, Designs, TrainingSet, check_languages
 from pinch.errors import PinchError
 from pinch.prompts import read_prompt
-from pinch.rows import SourceRow, canonical, digest, read_rows
+from pinch.rows import canonical, digest
 
 
 @dataclass(frozen=True)
@@ -34,25 +38,52 @@ class Experiment:
         self.results = config.results.rstrip("/")
         self.cache = config.cache.rstrip("/")
         check_languages(config)
-        self.rows = expand_designs(config, self.n_rows)
+        self.designs = Designs(config, self.n_rows, self.available)
+        self.rows = self.designs.sets
         self._check_baseline()
 
     # --- what there is ---
 
-    @property
+    @cached_property
     def columns(self) -> list[str]:
-        """Evaluation languages."""
-        return self.config.evaluation_languages
+        """Evaluation languages: all that some design asks for."""
+        asked = {lang for langs in self.designs.asked.values() for lang in langs}
+        return [lang for lang in self.config.languages if lang in asked]
 
     @cached_property
+    def available(self) -> Available:
+        """Rows to draw from, as the sources say or as their local files have."""
+        data = self.config.data
+        rows = self._count("data.train", data.train)
+        if data.held_out >= rows:
+            raise PinchError(
+                f"data.held_out: {data.held_out} of {rows} rows of data.train would leave none to train on"
+            )
+        natural: dict[str, int] = {}
+        for index, source in enumerate(data.natural):
+            try:
+                for lang, count in sources.count_by_language(source).items():
+                    natural[lang] = natural.get(lang, 0) + count
+            except PinchError as error:
+                raise PinchError(f"data.natural[{index}]: {error}") from None
+        return Available(rows - data.held_out, natural)
+
+    @property
     def n_rows(self) -> int:
-        """Rows of a training set."""
-        if self.config.mixture.rows:
-            return self.config.mixture.rows
-        try:
-            return len(read_rows(self.config.data.train, SourceRow))
-        except PinchError as error:
-            raise PinchError(f"data.train: {error}") from None
+        """Rows of a training set, unless a design has a budget of its own."""
+        wanted, there = self.config.mixture.rows, self.available.parallel
+        if wanted and wanted > there:
+            held_out = f" (besides the {self.config.data.held_out} held out)" if self.config.data.held_out else ""
+            raise PinchError(f"mixture.rows: {wanted} are wanted, data.train has {there}{held_out}")
+        return wanted or there
+
+    @cached_property
+    def n_prompts(self) -> int:
+        """Prompts of a cell."""
+        wanted, there = self.config.evaluation.prompts, self._count("data.eval", self.config.data.eval)
+        if wanted and wanted > there:
+            raise PinchError(f"evaluation.prompts: {wanted} are wanted, data.eval has {there}")
+        return wanted or there
 
     @cached_property
     def training_sets(self) -> dict[str, TrainingSet]:
@@ -62,7 +93,7 @@ class Experiment:
             for lang in self.columns:
                 name = self.baseline(lang)
                 if name not in known:
-                    known[name] = monolingual(self.config, self.n_rows, lang)
+                    known[name] = self.designs.monolingual(lang)
         return known
 
     @property
@@ -92,33 +123,32 @@ class Experiment:
             return mixture_name(((lang, self.n_rows),), self.config.pivot)
         return self.config.judge.baseline
 
+    def asked_languages(self, mixture: str) -> list[str]:
+        """The columns of a row: the evaluation languages of the designs that ask for it."""
+        return self.designs.asked.get(mixture, [])
+
     def row_languages(self, mixture: str) -> list[str]:
-        """The languages in which a model generates: all columns for a row; a mere baseline only its own."""
-        if mixture in self.rows:
-            return self.columns
-        return [lang for lang in self.columns if self.baseline(lang) == mixture]
+        """The languages in which a model generates: its columns, and those in which it is the baseline."""
+        asked = self.asked_languages(mixture)
+        return [lang for lang in self.columns if lang in asked or self.baseline(lang) == mixture]
 
     def judged_languages(self, mixture: str) -> list[str]:
         """The columns in which a row is compared with another model: all but the diagonal."""
-        return [lang for lang in self.columns if self.baseline(lang) != mixture]
+        return [lang for lang in self.asked_languages(mixture) if self.baseline(lang) != mixture]
 
     def cells(self) -> Iterator[Cell]:
         """The cells of the matrix, the diagonal among them."""
         for base in self.base_names():
             for mixture in self.rows:
                 for seed in self.seeds():
-                    for lang in self.columns:
+                    for lang in self.asked_languages(mixture):
                         yield Cell(base, mixture, seed, lang)
 
     # --- where it is ---
 
-    def source(self, split: str) -> str:
-        """The user's file in the pivot language."""
-        return self.config.data.train if split == "train" else self.config.data.eval
-
     def memory(self, split: str, lang: str) -> str:
-        """The user's translation memory."""
-        return self.config.translate.memory.replace("{split}", split).replace("{lang}", lang)
+        """The user's translation memory, or "" where an engine translates."""
+        return (self.config.translate.memory or "").replace("{split}", split).replace("{lang}", lang)
 
     def translated(self, split: str) -> list[str]:
         """Languages other than the pivot into which a split must be brought."""
@@ -128,14 +158,31 @@ class Experiment:
             needed = {lang for item in self.training_sets.values() for lang, _ in item.counts}
         return [lang for lang in self.config.languages if lang in needed and lang != self.config.pivot]
 
+    def source_inputs(self, split: str) -> list[str]:
+        """The user's local files of a split (train, eval, natural), so that an edit of one is noticed."""
+        return [str(source.path) for source in self._sources(split) if source.path]
+
     def translation_inputs(self, split: str, lang: str) -> dict[str, str]:
         """Inputs of translate: the pivot's own data need no memory."""
-        inputs = {"source": self.source(split)}
-        return inputs if lang == self.config.pivot else {**inputs, "memory": self.memory(split, lang)}
+        inputs = {"source": f"{self.results}/sources/{split}.jsonl"}
+        memory = self.memory(split, lang)
+        return {**inputs, "memory": memory} if memory and lang != self.config.pivot else inputs
 
-    def mixture_inputs(self, mixture: str) -> list[str]:
-        """The training data of the languages of a composition."""
-        return [f"{self.results}/translations/train/{lang}.jsonl" for lang, _ in self.training_sets[mixture].counts]
+    def mixture_inputs(self, mixture: str) -> dict[str, Any]:
+        """The training data of the languages of a composition, and which rows are held out."""
+        item = self.training_sets[mixture]
+        inputs: dict[str, Any] = {
+            "record": f"{self.results}/sources/train.json",
+            "translations": [f"{self.results}/translations/train/{lang}.jsonl" for lang, _ in item.counts],
+        }
+        return {**inputs, "natural": f"{self.results}/sources/natural.jsonl"} if item.natural else inputs
+
+    def finetune_inputs(self, mixture: str, draw: str) -> dict[str, str]:
+        """The training set, and the development rows where a checkpoint is chosen by them."""
+        stem = f"{self.results}/mixtures/{mixture}/{draw}"
+        settings = self.training_sets[mixture].finetune
+        selects = settings is not None and settings.select != "last"
+        return {"mixture": f"{stem}.jsonl"} | ({"dev": f"{stem}.dev.jsonl"} if selects else {})
 
     def model_inputs(self, base: str, mixture: str, seed: str) -> dict[str, str]:
         """What generate loads: the base, and what was trained on it."""
@@ -165,35 +212,26 @@ class Experiment:
 
     def generations(self, base: str, mixture: str, seed: str) -> list[str]:
         """The responses of a row."""
-        return [f"{self.results}/generations/{base}/{mixture}/{seed}/{lang}.jsonl" for lang in self.columns]
+        folder = f"{self.results}/generations/{base}/{mixture}/{seed}"
+        return [f"{folder}/{lang}.jsonl" for lang in self.asked_languages(mixture)]
+
+    def score_row(self, judge: str, base: str, mixture: str, seed: str) -> str:
+        """The small table of one row of the matrix."""
+        return f"{self.results}/scores/rows/{judge}/{self.config.judge.baseline}/{base}/{mixture}/{seed}.parquet"
 
     def score_rows(self) -> list[str]:
         """One small table a row of the matrix, judge and seed."""
-        folder = f"{self.results}/scores/rows"
         return [
-            f"{folder}/{judge}/{self.config.judge.baseline}/{base}/{mixture}/{seed}.parquet"
+            self.score_row(judge, base, mixture, seed)
             for judge in self.judge_names()
             for base in self.base_names()
             for mixture in self.rows
             for seed in self.seeds()
         ]
 
-    def figures(self) -> list[str]:
-        """A heatmap a base model and judge, and response-language rates a base model."""
-        return [f"{self.results}/figures/{name}.{kind}" for name in self._figures for kind in ("png", "pdf", "csv")]
-
-    @property
-    def _figures(self) -> dict[str, dict[str, str]]:
-        found = {}
-        for base in self.base_names():
-            for judge in self.judge_names():
-                found[f"heatmap-{base}-{judge}"] = {"kind": "heatmap", "base": base, "judge": judge}
-            any_judge = self.judge_names()[0]
-            found[f"response-language-{base}"] = {"kind": "response_language", "base": base, "judge": any_judge}
-        return found
-
     def targets(self) -> list[str]:
-        """Everything asked for: the cells too, since a missing one is not noticed while the figure is there."""
+        """Everything asked for but the figures: the cells too, since a missing one is not noticed while a figure is
+        there."""
         rows = [(base, mixture, seed) for base in self.base_names() for mixture in self.rows for seed in self.seeds()]
         cells = [
             f"{self.results}/generations/{base}/{mixture}/{seed}/{lang}.jsonl"
@@ -203,19 +241,25 @@ class Experiment:
             for lang in self.row_languages(mixture)
         ]
         cells += [file for judge in self.judge_names() for row in rows for file in self.judgments(judge, *row)]
-        return [*cells, f"{self.results}/scores/scores.csv", f"{self.results}/scores/scores.parquet", *self.figures()]
+        tables = [f"{self.results}/scores/scores.{kind}" for kind in ("csv", "parquet")]
+        return [*cells, *tables, f"{self.results}/sources/overlap.csv"]
 
     # --- with which settings: canonical JSON, because Snakemake compares params as text ---
 
+    def sources_setting(self, split: str) -> str:
+        """The sources of a split (train, eval, natural)."""
+        return canonical([source.model_dump(exclude_none=True) for source in self._sources(split)])
+
     def counts_setting(self, mixture: str) -> str:
         """Rows by language of a composition, in the experiment's order of languages."""
-        return canonical(self.training_sets[mixture].counts)
+        item = self.training_sets[mixture]
+        return canonical({"parallel": item.counts, "natural": item.natural} if item.natural else item.counts)
 
     def finetune_setting(self, mixture: str) -> str:
         """Hyperparameters of one training set."""
         settings = self.training_sets[mixture].finetune
         assert settings is not None, "the untuned base model is not finetuned"
-        return canonical(settings.model_dump())
+        return canonical(settings.model_dump(exclude_none=True))
 
     def generate_setting(self, mixture: str) -> str:
         """Decoding; how the untuned model is prompted concerns it alone."""
@@ -238,28 +282,34 @@ class Experiment:
 
     def row_setting(self, mixture: str) -> str:
         """The columns of a row, each with its baseline."""
-        return canonical([[lang, self.baseline(lang)] for lang in self.columns])
+        return canonical([[lang, self.baseline(lang)] for lang in self.asked_languages(mixture)])
 
     def aggregate_setting(self) -> str:
         """Arithmetic, and the languages that identification may answer with."""
         return canonical({**self.config.aggregate.model_dump(), "languages": self.config.languages})
 
-    def figure_setting(self, figure: str) -> str:
-        """Which numbers a figure draws, in which order, under which labels, and how it looks."""
-        return canonical(
-            {
-                **self._figures[figure],
-                "rows": [[item.name, item.label] for item in self.rows.values()],
-                "columns": self.columns,
-                "baseline": self.config.judge.baseline,
-                **self.config.plot.model_dump(),
-            }
-        )
-
     # --- how it is made ---
 
     def _judge(self, name: str) -> Any:
         return next(judge for judge in self.config.judges if judge.name == name)
+
+    def _sources(self, split: str) -> Sequence[Place]:
+        data = self.config.data
+        found: dict[str, Sequence[Place]] = {"train": data.train, "eval": data.eval, "natural": data.natural}
+        return found[split]
+
+    def _count(self, key: str, found: list[Any]) -> int:
+        total = 0
+        for index, source in enumerate(found):
+            where = f"{key}[{index}]" if len(found) > 1 else key
+            split = key.removeprefix("data.")
+            try:
+                total += sources.count(source, split, self.config.pivot)
+            except PinchError as error:
+                raise PinchError(f"{where}: {error}") from None
+        if not total:
+            raise PinchError(f"{key}: {found[0].path or found[0].hub} has no rows")
+        return total
 
     def _check_baseline(self) -> None:
         baseline = self.config.judge.baseline

@@ -34,14 +34,21 @@ _EXPLAINED = {
 }
 
 
+def _tags(data: Mapping[str, Any]) -> set[Any]:
+    return {data[key] for key in ("design", "engine") if isinstance(data.get(key), str)}
+
+
 def _key(location: tuple[Any, ...], data: Any) -> str:
-    """A place in the user's file: pydantic puts the tag of a union into it, which is no key of the file."""
+    """A place in the user's file: pydantic puts the tag of a union into it, which is no key of the file, and the
+    number of an entry even where one entry stands without a list."""
     key = ""
-    for part in location:
+    for place, part in enumerate(location):
         if isinstance(part, int):
+            if data is not None and not isinstance(data, list):
+                continue  # one entry, written without a list
             key += f"[{part}]"
             data = data[part] if isinstance(data, list) and part < len(data) else None
-        elif isinstance(data, Mapping) and part not in data and part in data.values():
+        elif isinstance(data, Mapping) and part in _tags(data) and isinstance(location[place - 1], int):
             continue
         else:
             if part == "[key]":

@@ -107,7 +107,8 @@ class VerdictRow(Row):
 AnyRow = TypeVar("AnyRow", bound=Row)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a JSONL file that are not blank, with their numbers from 1. Raises PinchError naming the file."""
     try:
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
@@ -131,7 +132,7 @@ def read_rows(path: str | Path, kind: type[AnyRow], unique: Sequence[str] = ("id
     path = Path(path)
     rows: list[AnyRow] = []
     seen: dict[tuple[str, ...], int] = {}
-    for number, line in _lines(path):
+    for number, line in lines(path):
         try:
             data = json.loads(line)
         except json.JSONDecodeError as error:

@@ -6,17 +6,18 @@ WORKFLOW = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(WORKFLOW))
 
 from pinch import LINK_VERSIONS as VERSION
-from pinch import check, environment
+from pinch import check, environment, record
 from pinch.errors import PinchError
 from pinch.experiment import Experiment, owner_name
-from pinch.rows import write_json
+from pinch.figures import Figures
 
 OWNER = owner_name(workflow.configfiles, Path.cwd())
 
 try:
     experiment = Experiment(check.parse(config))
+    figures = Figures(experiment)
     check.check_files(experiment)
-    check.check_owner(experiment, OWNER)
+    record.check_owner(experiment, OWNER)
 except PinchError as error:
     sys.exit(f"{OWNER}: {error}")
 
@@ -25,6 +26,8 @@ environment.prepare(WORKFLOW, experiment.cache)
 R = experiment.results
 # Torch on two halves of a machine's cores is many times slower than on all of them one after the other.
 ALL_CORES = workflow.cores or 8
+# Snakemake deletes a temporary file once all that reads it is done, and does not miss it afterwards.
+KEPT = (lambda file: file) if experiment.config.models.keep == "all" else temp
 
 
 wildcard_constraints:
@@ -39,4 +42,4 @@ wildcard_constraints:
 
 
 onstart:
-    write_json(f"{R}/experiment.json", {"config": OWNER, "settings": config})
+    record.begin(experiment, OWNER, config)

@@ -3,11 +3,11 @@
 
 rule finetune:
     input:
+        unpack(lambda wc: experiment.finetune_inputs(wc.mixture, wc.draw)),
         base=f"{R}/base_models/{{base}}.json",
-        mixture=f"{R}/mixtures/{{mixture}}/{{draw}}.jsonl",
     output:
-        weights=directory(
-            f"{R}/models/{{base}}/{{mixture}}/{{draw}}t{{training}}/weights"
+        weights=KEPT(
+            directory(f"{R}/models/{{base}}/{{mixture}}/{{draw}}t{{training}}/weights")
         ),
         manifest=f"{R}/models/{{base}}/{{mixture}}/{{draw}}t{{training}}/manifest.json",
     log:
@@ -23,9 +23,10 @@ rule finetune:
         gpu=1,
         mem_mb=6000,
     params:
+        dev=lambda wc, input: ["--dev", input.dev] if "dev" in input.keys() else [],
         settings=lambda wc: experiment.finetune_setting(wc.mixture),
         version=VERSION["finetune"],
     shell:
-        "python -m pinch finetune --base {input.base:q} --mixture {input.mixture:q} --settings {params.settings:q}"
+        "python -m pinch finetune --base {input.base:q} --mixture {input.mixture:q} {params.dev:q} --settings {params.settings:q}"
         " --seed {wildcards.training} --threads {threads}"
         " --weights {output.weights:q} --manifest {output.manifest:q} 2>&1 | tee {log:q}"

@@ -3,9 +3,10 @@
 
 rule build_mixture:
     input:
-        translations=lambda wc: experiment.mixture_inputs(wc.mixture),
+        unpack(lambda wc: experiment.mixture_inputs(wc.mixture)),
     output:
         rows=f"{R}/mixtures/{{mixture}}/{{draw}}.jsonl",
+        dev=f"{R}/mixtures/{{mixture}}/{{draw}}.dev.jsonl",
         counts=f"{R}/mixtures/{{mixture}}/{{draw}}.json",
     log:
         f"{R}/logs/mixture/{{mixture}}/{{draw}}.log",
@@ -14,8 +15,12 @@ rule build_mixture:
     params:
         counts=lambda wc: experiment.counts_setting(wc.mixture),
         pivot=experiment.config.pivot,
-        translations=lambda wc, input: Path(input.translations[0]).parent.as_posix(),
+        natural=lambda wc, input: (
+            ["--natural", input.natural] if "natural" in input.keys() else []
+        ),
+        translations=f"{R}/translations/train",
         version=VERSION["mixture"],
     shell:
         "python -m pinch mixture --counts {params.counts:q} --pivot {params.pivot} --draw {wildcards.draw}"
-        " --translations {params.translations:q} --output {output.rows:q} --record {output.counts:q} 2>&1 | tee {log:q}"
+        " --translations {params.translations:q} {params.natural:q} --source-record {input.record:q}"
+        " --output {output.rows:q} --dev {output.dev:q} --record {output.counts:q} 2>&1 | tee {log:q}"

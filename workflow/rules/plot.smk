@@ -1,9 +1,10 @@
-# Figures, each with the numbers that it draws.
+# Figures, each with the numbers that it draws, from the rows of scores that it needs: a figure is drawn as soon as
+# those are there. And how little is enough, in words.
 
 
 rule plot:
     input:
-        scores=f"{R}/scores/scores.parquet",
+        unpack(lambda wc: figures.inputs(wc.figure)),
     output:
         png=f"{R}/figures/{{figure}}.png",
         pdf=f"{R}/figures/{{figure}}.pdf",
@@ -15,8 +16,29 @@ rule plot:
     conda:
         "../../envs/light.yaml"
     params:
-        what=lambda wc: experiment.figure_setting(wc.figure),
+        source=lambda wc: figures.arguments(wc.figure),
+        what=lambda wc: figures.setting(wc.figure),
         version=VERSION["plot"],
     shell:
-        "python -m pinch plot --scores {input.scores:q} --settings {params.what:q}"
+        "python -m pinch plot {params.source:q} --settings {params.what:q}"
         " --png {output.png:q} --pdf {output.pdf:q} --csv {output.csv:q} 2>&1 | tee {log:q}"
+
+
+rule answer:
+    input:
+        lambda wc: figures.scores(wc.figure),
+    output:
+        text=f"{R}/answers/{{figure}}.txt",
+        json=f"{R}/answers/{{figure}}.json",
+    log:
+        f"{R}/logs/answer/{{figure}}.log",
+    wildcard_constraints:
+        figure=r"[^/]+",
+    conda:
+        "../../envs/light.yaml"
+    params:
+        what=lambda wc: figures.answer_setting(wc.figure),
+        version=VERSION["answer"],
+    shell:
+        "python -m pinch answer --scores {input:q} --settings {params.what:q}"
+        " --text {output.text:q} --json {output.json:q} 2>&1 | tee {log:q}"

@@ -5,19 +5,22 @@ Typed here, once; checked before any job starts; trusted everywhere else. The JS
 """
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pinch.config.base_models import BaseModelSpec
-from pinch.config.designs import AnyDesign, Custom, Design, Monolingual, Pinch, Untuned
+from pinch.config.designs import AnyDesign, Custom, Design, Incremental, Monolingual, Pairs, Pinch, Untuned
 from pinch.config.fields import Float, Int, Lang, Strict, distinct
 from pinch.config.judges import AnyJudge, Judge, LanguageModelJudge, OpenAIJudge, Rubric, TransformersJudge
 from pinch.config.models import Finetune, Generate
+from pinch.config.plan import Plan
+from pinch.config.sources import NaturalList, NaturalSource, Source, SourceList
 
 __all__ = [
     "Aggregate",
+    "Answer",
     "AnyDesign",
     "AnyJudge",
     "BaseModelSpec",
@@ -28,15 +31,21 @@ __all__ = [
     "Evaluation",
     "Finetune",
     "Generate",
+    "Incremental",
     "Judge",
     "LanguageModelJudge",
     "Mixture",
+    "Models",
     "Monolingual",
+    "NaturalSource",
     "OpenAIJudge",
+    "Pairs",
     "Pinch",
+    "Plan",
     "Plot",
     "Rubric",
     "Seed",
+    "Source",
     "TransformersJudge",
     "Translate",
     "Untuned",
@@ -44,25 +53,32 @@ __all__ = [
 
 
 class Data(Strict):
-    """Instruction data in the pivot language, as JSONL with id, instruction, response."""
+    """Instruction data: a JSONL file with id, instruction, response, or sources of other kinds."""
 
-    train: str
-    """Training examples; each needs a response."""
-    eval: str
+    train: SourceList
+    """Training examples in the pivot language; each needs a response."""
+    eval: SourceList
     """Evaluation instructions; a response, where there is one, is the reference of the rubric judge."""
+    natural: NaturalList = Field(default=[])
+    """Training examples that exist in some languages only, each with its own `lang`; for designs that ask for them."""
+    held_out: Int = Field(default=0, ge=0)
+    """Training rows kept out of every training set and language: the development set, by which a checkpoint may be
+    chosen."""
 
 
 class Translate(Strict):
     """How the data come into the other languages."""
 
-    engine: Literal["memory"] = "memory"
-    """memory: a translation memory, matched by id and text."""
-    memory: str
-    """JSONL or TMX files; {split} stands for train or eval, {lang} for the language."""
+    engine: Literal["memory", "google"] = "memory"
+    """memory: a translation memory, matched by id and text. google: Google Translate, through deep-translator."""
+    memory: str | None = None
+    """JSONL or TMX files of the engine memory; {split} stands for train or eval, {lang} for the language."""
 
     @field_validator("memory")
     @classmethod
-    def _placeholders(cls, value: str) -> str:
+    def _placeholders(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         unknown = set(re.findall(r"\{([^}]*)\}", value)) - {"split", "lang"}
         if unknown:
             message = "unknown placeholder {what}; only {known} are filled in"
@@ -73,12 +89,37 @@ class Translate(Strict):
             raise PydanticCustomError("placeholder", message, {"placeholder": "{lang}"})
         return value
 
+    @model_validator(mode="after")
+    def _memory_given(self) -> Self:
+        if self.engine == "memory" and self.memory is None:
+            raise PydanticCustomError("memory", "the engine memory needs `memory`, the files of translations")
+        if self.engine != "memory" and self.memory is not None:
+            raise PydanticCustomError("memory", "`memory` goes with the engine memory; remove one of the two")
+        return self
+
 
 class Mixture(Strict):
     """How training sets are drawn."""
 
     rows: Annotated[Int, Field(ge=1)] | None = None
-    """Rows of every training set; all that `data.train` has unless given."""
+    """Rows of every training set; all that `data.train` has, less those held out, unless given."""
+
+
+class Models(Strict):
+    """What becomes of tuned models."""
+
+    keep: Literal["all", "none"] = "all"
+    """none: the weights are deleted as soon as the responses of all cells of the model are there. The manifest stays,
+    and nothing is trained again for cells that are there."""
+
+
+class Answer(Strict):
+    """How little is enough: what counts as enough of a pinch."""
+
+    margin: Float = Field(default=2.0, gt=0)
+    """Points by which its average outside the pivot may be below the best one."""
+    pivot_margin: Float = Field(default=2.0, gt=0)
+    """Points that the pivot may lose against P = 0."""
 
 
 class Aggregate(Strict):
@@ -98,15 +139,15 @@ class Plot(Strict):
     """A colormap of matplotlib."""
     dpi: Int = Field(default=200, ge=50, le=1200)
     """Of the PNG files."""
-    title: str = "Instruction-following score"
-    """The first words above the heatmap."""
+    title: str = ""
+    """The first words above a figure; each kind has its own unless given."""
 
 
 class Evaluation(Strict):
     """The columns of the matrix."""
 
     languages: Annotated[list[Lang], Field(min_length=1)] | None = None
-    """Evaluation languages; all of `languages` unless given."""
+    """Evaluation languages of designs that name none of their own; all of `languages` unless given."""
     prompts: Annotated[Int, Field(ge=1)] | None = None
     """The first so many of data.eval; all unless given."""
 
@@ -143,10 +184,13 @@ class Config(Strict):
     seeds: list[Seed] = Field(default=[Seed()], min_length=1)
     evaluation: Evaluation = Evaluation()
     finetune: Finetune = Finetune()
+    models: Models = Models()
     generate: Generate = Generate()
     judge: Judge = Judge()
     judges: Annotated[list[AnyJudge], Field(min_length=1)]
     aggregate: Aggregate = Aggregate()
+    answer: Answer = Answer()
+    plan: Plan = Plan()
     plot: Plot = Plot()
 
     @field_validator("results", "cache")

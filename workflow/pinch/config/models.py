@@ -19,14 +19,18 @@ class Finetune(Strict):
     """What the learning rate does after warm-up."""
     warmup: Float = Field(default=0.0, ge=0, lt=1)
     """Share of the optimizer steps in which the learning rate rises from 0."""
-    epochs: Float = Field(default=1, gt=0)
-    """Passes over the training set."""
+    epochs: Annotated[Float, Field(gt=0)] | None = None
+    """Passes over the training set; 1 unless this or `steps` is given."""
+    steps: Annotated[Int, Field(ge=1)] | None = None
+    """Optimizer steps, instead of epochs."""
     batch_size: Int = Field(default=4, ge=1)
     """Rows of an optimizer step."""
     micro_batch_size: Annotated[Int, Field(ge=1)] | None = None
     """Rows in memory at once; the batch size unless given, of which it must be a divisor."""
     max_length: Int = Field(default=1024, ge=8)
     """Tokens of instruction and response; what is cut is counted in the manifest and gets no stop token."""
+    max_response_length: Annotated[Int, Field(ge=1)] | None = None
+    """Tokens of a response, its stop token included; what is cut is counted, and gets no stop token, as above."""
     weight_decay: Float = Field(default=0.0, ge=0)
     """AdamW's."""
     lora_rank: Int = Field(default=16, ge=1)
@@ -37,6 +41,20 @@ class Finetune(Strict):
     """Dropout before the adapter."""
     gradient_checkpointing: bool = False
     """Less memory, a third more time."""
+    select: Literal["last", "loss", "rouge_l"] = "last"
+    """Which checkpoint is kept: the last, or the best on the development rows (`data.held_out`): that with the lowest
+    loss a response token, or the highest ROUGE-L of greedy responses."""
+    checkpoints: Int = Field(default=4, ge=2)
+    """How many are compared, at equal distances, the last among them; without effect where select is last."""
+    rouge_l_tokens: Int = Field(default=128, ge=1)
+    """Tokens of a development response at most, where select is rouge_l."""
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if self.epochs is not None and self.steps is not None:
+            message = "epochs ({epochs}) and steps ({steps}) are both given; keep one, and make the other null"
+            raise PydanticCustomError("two_lengths", message, {"epochs": f"{self.epochs:g}", "steps": self.steps})
+        return self
 
     @model_validator(mode="after")
     def _divisor(self) -> Self:

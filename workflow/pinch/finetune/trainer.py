@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,12 +12,29 @@ from trl import SFTTrainer
 from pinch.errors import PinchError
 
 
+def completion_loss(model: Any, inputs: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """Cross-entropy in nats, summed over the labels of a batch; the number of labels; and what the model put out.
+
+    `inputs`: input_ids, attention_mask and labels, each (rows, tokens); -100 is no label. The head runs over the
+    columns in which some row has one.
+    """
+    inputs = dict(inputs)
+    targets = inputs.pop("labels")[:, 1:]
+    columns = (targets != -100).any(dim=0).nonzero().flatten()
+    outputs = model(**inputs, logits_to_keep=columns, use_cache=False)
+    targets = targets[:, columns]
+    total = torch.nn.functional.cross_entropy(
+        outputs.logits.float().flatten(0, 1), targets.flatten(), ignore_index=-100, reduction="sum"
+    )
+    return total, (targets != -100).sum(), outputs
+
+
 class CompletionLossTrainer(SFTTrainer):
     """The same loss as SFTTrainer's, without logits that nobody needs.
 
     SFTTrainer (TRL 1.16) replaces the head by a fused one that runs over all tokens, prompt and padding too, and
     takes entropy and top-1 accuracy from them at every step. At a vocabulary of 262,144 the head is most of the
-    bill. Here the model's own head runs over the columns in which some row of the batch has a label.
+    bill. Here the model's own head runs where there is a label, see completion_loss.
     """
 
     def compute_loss(
@@ -27,15 +45,8 @@ class CompletionLossTrainer(SFTTrainer):
         num_items_in_batch: Any = None,
     ) -> Any:
         """Cross-entropy summed over labels, divided by the labels of the whole optimizer step."""
-        inputs = dict(inputs)
-        targets = inputs.pop("labels")[:, 1:]
-        columns = (targets != -100).any(dim=0).nonzero().flatten()
-        outputs = model(**inputs, logits_to_keep=columns, use_cache=False)
-        targets = targets[:, columns]
-        total = torch.nn.functional.cross_entropy(
-            outputs.logits.float().flatten(0, 1), targets.flatten(), ignore_index=-100, reduction="sum"
-        )
-        count = num_items_in_batch if num_items_in_batch is not None else (targets != -100).sum()
+        total, labels, outputs = completion_loss(model, inputs)
+        count = num_items_in_batch if num_items_in_batch is not None else labels
         loss = total / torch.as_tensor(count, device=total.device).clamp(min=1)
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
             # Gradients are averaged over processes, but num_items_in_batch counts the labels of all of them.

@@ -1,0 +1,91 @@
+"""draw: the figures of an experiment that is not finished, from the cells that are there.
+
+The workflow draws a figure once all of its cells are made. This draws every figure at once, and marks what is missing.
+"""
+
+import argparse
+import json
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+from pinch import aggregate, check, plot
+from pinch.errors import PinchError
+from pinch.experiment import Experiment
+from pinch.figures import Figures
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `python -m pinch draw`."""
+    parser.add_argument("config", nargs="?", default="config.yaml")
+    parser.add_argument("--output", help="folder of the figures; R/partial unless given")
+
+
+def _called(link: object, *words: str) -> str:
+    """Run a link as its command would."""
+    parser = argparse.ArgumentParser()
+    link.add_arguments(parser)  # type: ignore[attr-defined]
+    with redirect_stdout(StringIO()):
+        said: str = link.run(parser.parse_args(words))  # type: ignore[attr-defined]
+    return said
+
+
+def finished_cells(experiment: Experiment, output: Path) -> tuple[list[str], int]:
+    """Score the cells that are there: the rows written into `output`, and the number of cells in them."""
+    rows: list[str] = []
+    cells = 0
+    for judge in experiment.judge_names():
+        for base in experiment.base_names():
+            for mixture in experiment.rows:
+                for seed in experiment.seeds():
+                    generated = experiment.generations(base, mixture, seed)
+                    judged = experiment.judgments(judge, base, mixture, seed)
+                    there = {Path(file).stem: file for file in generated if Path(file).is_file()}
+                    verdicts = {Path(file).stem: file for file in judged if Path(file).is_file()}
+                    columns = [
+                        [lang, experiment.baseline(lang)]
+                        for lang in there
+                        if lang in verdicts or experiment.baseline(lang) == mixture
+                    ]
+                    if not columns:
+                        continue
+                    row = output / "rows" / judge / base / mixture / f"{seed}.parquet"
+                    names = {"judge": judge, "baseline": experiment.config.judge.baseline, "base": base}
+                    _called(
+                        aggregate,
+                        "row",
+                        *(word for name, value in names.items() for word in (f"--{name}", value)),
+                        *("--mixture", mixture, "--seed", seed, "--columns", json.dumps(columns)),
+                        *("--settings", experiment.aggregate_setting()),
+                        *("--judgments", *verdicts.values(), "--generations", *there.values()),
+                        *("--output", str(row)),
+                    )
+                    rows.append(str(row))
+                    cells += len(columns)
+    return rows, cells
+
+
+def run(arguments: argparse.Namespace) -> str:
+    """Draw what can be drawn."""
+    try:
+        experiment = Experiment(check.read(arguments.config))
+        figures = Figures(experiment)
+    except PinchError as error:
+        raise PinchError(f"{arguments.config}: {error}") from None
+    output = Path(arguments.output or f"{experiment.results}/partial")
+    rows, cells = finished_cells(experiment, output)
+    if not rows:
+        raise PinchError(f"{experiment.results}: no cell is there yet; run the workflow first")
+    tables = [str(output / f"scores.{kind}") for kind in ("parquet", "csv")]
+    _called(aggregate, "table", "--rows", *rows, "--parquet", tables[0], "--csv", tables[1])
+    drawn = 0
+    for name, figure in figures.all.items():
+        files = [word for kind in ("png", "pdf", "csv") for word in (f"--{kind}", str(output / f"{name}.{kind}"))]
+        scores = [] if figure.kind == "languages" else ["--scores", tables[0]]
+        try:
+            _called(plot, *scores, "--settings", figures.setting(name), *files)
+            drawn += 1
+        except PinchError as error:
+            print(f"draw: {name}: not yet: {error}", flush=True)
+    asked = len(list(experiment.cells())) * len(experiment.judge_names())
+    return f"{drawn} of {len(figures.all)} figures from {cells} of {asked} cells, in {output}"

@@ -1,0 +1,133 @@
+"""Which checkpoint is kept: a score on the development rows at a few steps of a training that takes no notice."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+
+from pinch.config import Finetune, Generate
+from pinch.decoding import decode
+from pinch.errors import PinchError
+from pinch.finetune.examples import languages_of, tokenize
+from pinch.finetune.rouge import mean_rouge_l
+from pinch.finetune.trainer import completion_loss
+from pinch.rows import ExampleRow
+
+
+@contextmanager
+def aside(model: Any) -> Iterator[None]:
+    """A look at a model in training: no dropout, no gradients; the state of chance and the mode are put back."""
+    training = model.training
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices), torch.no_grad():
+        model.eval()
+        model.config.use_cache = True  # decoding without takes many times as long
+        try:
+            yield
+        finally:
+            model.train(training)
+            model.config.use_cache = False
+
+
+def mean_loss(model: Any, examples: Sequence[dict[str, Any]], collate: Callable[..., Any], batch_size: int) -> float:
+    """Cross-entropy in nats a response token: summed over all rows, divided by all of their response tokens.
+
+    `examples`: as `tokenize` makes them. A mean of batches' means would weigh a token by the batch that it is in.
+    """
+    labelled = [
+        {
+            "input_ids": example["input_ids"],
+            "labels": [
+                token if counts else -100
+                for token, counts in zip(example["input_ids"], example["completion_mask"], strict=True)
+            ],
+        }
+        for example in sorted(examples, key=lambda example: len(example["input_ids"]))
+    ]
+    total, count = 0.0, 0
+    for start in range(0, len(labelled), batch_size):
+        batch = collate(labelled[start : start + batch_size])
+        summed, labels, _ = completion_loss(model, {key: value.to(model.device) for key, value in batch.items()})
+        total += summed.item()
+        count += int(labels)
+    return total / count
+
+
+def rouge_l(model: Any, tokenizer: Any, dev: Sequence[ExampleRow], tokens: int) -> float:
+    """Mean ROUGE-L F1, 0 to 1, of greedy responses of at most `tokens` to the instructions of `dev`."""
+    settings = Generate(max_new_tokens=tokens)  # a row takes far less memory than in training
+    said = decode(model, tokenizer, dev, settings, "", chat=True, limit="finetune.rouge_l_tokens")
+    return mean_rouge_l([row.response for row in dev], [row.response for row in said])
+
+
+class Selection(TrainerCallback):
+    """Scores the model at equal distances, the last step among them, and calls `keep` where it is the best so far."""
+
+    def __init__(
+        self,
+        settings: Finetune,
+        dev: Sequence[ExampleRow],
+        tokenizer: Any,
+        collate: Callable[..., Any],
+        keep: Callable[[Any], None],
+    ) -> None:
+        self.settings = settings
+        self.dev = dev
+        self.tokenizer = tokenizer
+        self.collate = collate
+        self.keep = keep
+        self.examples, _ = tokenize(dev, tokenizer, settings.max_length, settings.max_response_length)
+        self.steps: set[int] = set()
+        self.scores: list[tuple[int, float]] = []
+        self.chosen = 0
+        self.best = -math.inf
+        self.seconds = 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Choose the steps; all of them where there are fewer than checkpoints."""
+        number = self.settings.checkpoints
+        self.steps = {math.ceil(place * state.max_steps / number) for place in range(1, number + 1)}
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        """Raises PinchError at a loss that is NaN or infinite."""
+        if state.global_step not in self.steps:
+            return
+        started = time.monotonic()
+        with aside(model):
+            score = self.score(model)
+            self.scores.append((state.global_step, score))
+            merit = -score if self.settings.select == "loss" else score
+            if merit > self.best:  # a tie goes to the earlier one
+                self.best, self.chosen = merit, state.global_step
+                self.keep(model)
+        self.seconds += time.monotonic() - started
+        said = "best so far" if self.chosen == state.global_step else f"step {self.chosen} stays the best"
+        name = {"loss": "loss", "rouge_l": "ROUGE-L"}[self.settings.select]
+        print(
+            f"finetune: step {state.global_step}/{state.max_steps}, development {name} {score:.4f}, {said}", flush=True
+        )
+
+    def score(self, model: Any) -> float:
+        """The number by which checkpoints are compared, to six digits as the manifest has it."""
+        if self.settings.select == "rouge_l":
+            return round(rouge_l(model, self.tokenizer, self.dev, self.settings.rouge_l_tokens), 6)
+        batch_size = self.settings.micro_batch_size or self.settings.batch_size
+        loss = mean_loss(model, self.examples, self.collate, batch_size)
+        if not math.isfinite(loss):
+            raise PinchError(f"development loss {loss}: training diverged; lower finetune.lr or add finetune.warmup")
+        return round(loss, 6)
+
+    def facts(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {
+            "by": self.settings.select,
+            "checkpoints": self.scores,
+            "chosen": self.chosen,
+            "dev_rows": len(self.dev),
+            "dev_languages": languages_of(self.dev),
+            "seconds": round(self.seconds, 2),
+        }

@@ -1,0 +1,97 @@
+"""What a plan consists of."""
+
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+Unit = Literal["number", "tokens", "characters", "hours", "usd", "bytes"]
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A number, for the whole experiment and for what is left of it; None where it cannot be known yet."""
+
+    section: str
+    label: str
+    unit: Unit
+    whole: float | None
+    left: float | None
+    basis: str = ""
+    """Where the number is from: counted, measured, given or assumed; "at most" where it is a bound."""
+
+    @classmethod
+    def of(cls, section: str, label: str, unit: Unit, pair: tuple[float, float], basis: str = "") -> Self:
+        """From what is known of both."""
+        return cls(section, label, unit, *pair, basis)
+
+    @property
+    def pair(self) -> tuple[float, float]:
+        """Whole and left of an amount that is known."""
+        assert self.whole is not None and self.left is not None, f"{self.label} is known"
+        return self.whole, self.left
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A number that differs from one tuned model to another."""
+
+    label: str
+    least: float
+    mean: float
+    most: float
+    basis: str = ""
+
+
+@dataclass(frozen=True)
+class DesignCells:
+    """The cells of one design, over all base models and seeds."""
+
+    name: str
+    design: str
+    training_sets: int
+    cells: int
+    judged: int
+    """Those off the diagonal."""
+    new: int
+    """Judged cells that no design above asks for."""
+    left: int
+    """Judged cells without the verdicts of all judges."""
+
+
+@dataclass(frozen=True)
+class LanguageTokens:
+    """What the rows of a language cost under one base model's tokenizer."""
+
+    base: str
+    lang: str
+    tokens: float
+    """A training row: template, instruction, response and stop token, after the cuts that `finetune` says."""
+    instruction: float
+    """An evaluation instruction, bare."""
+    origin: str
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How fast something is on one GPU (or on the machine that it was measured on)."""
+
+    label: str
+    per_second: float | None
+    origin: str
+
+
+@dataclass
+class Plan:
+    """What an experiment takes."""
+
+    results: str
+    amounts: dict[str, Amount] = field(default_factory=dict)
+    models: list[Spread] = field(default_factory=list)
+    designs: list[DesignCells] = field(default_factory=list)
+    languages: list[LanguageTokens] = field(default_factory=list)
+    rates: list[Rate] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def left(self) -> bool:
+        """Whether anything is left to do."""
+        keys = [key for key in self.amounts if key in ("trainings", "cells") or key.startswith("verdicts:")]
+        return any(self.amounts[key].left for key in keys)

@@ -1,0 +1,75 @@
+"""plot: figures from the table of scores, each as PNG and PDF, with a CSV of the numbers that it draws."""
+
+import argparse
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pinch import scores as tables
+from pinch.errors import PinchError
+from pinch.plot.style import start_style
+from pinch.rows import read_json, replacing
+
+FIGURES = {
+    "heatmap": "heatmap",
+    "response_language": "response_language",
+    "pinch": "pinch_curve",
+    "incremental": "incremental",
+    "pairs": "pairs",
+    "pretraining_share": "pretraining_share",
+    "untuned": "untuned",
+    "similarity": "similarity",
+    "languages": "languages_table",
+}
+"""Kinds of figures, each with its module in this package; a function of the kind's name there draws it.
+
+It takes (scores, settings, pyplot) and returns the figure and the lines of its CSV. `scores` is the table of one base
+model and judge (None where the kind draws none); the settings are in the module's docstring.
+"""
+
+WITHOUT_SCORES = {"languages"}
+
+DEFAULTS = {"title": "", "colormap": "YlGnBu", "dpi": 200, "confidence": 0.95, "resamples": 5000, "seed": 0}
+"""Of settings that every kind has; an experiment gives all of them."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `python -m pinch plot`."""
+    parser.add_argument(
+        "--scores", nargs="+", default=[], help="table made by aggregate, or rows of it, .parquet; none for languages"
+    )
+    parser.add_argument("--settings", required=True, help="what to draw and how, JSON; see Figures.setting")
+    parser.add_argument("--answer", help="made by answer, .json, for a figure of kind pinch to tell")
+    for kind in ("png", "pdf", "csv"):
+        parser.add_argument(f"--{kind}", required=True)
+
+
+def run(arguments: argparse.Namespace) -> str:
+    """Draw one figure."""
+    import polars as pl
+
+    settings = DEFAULTS | json.loads(arguments.settings)
+    kind = settings["kind"]
+    if arguments.answer:
+        found = read_json(arguments.answer)
+        settings |= {"sentence": found["text"], "chosen": (found["chosen"] or {}).get("percent")}
+    if kind not in FIGURES:
+        raise PinchError(f"--settings: kind {kind!r} is none of {', '.join(FIGURES)}")
+    if not arguments.scores and kind not in WITHOUT_SCORES:
+        raise PinchError(f"--scores: a figure of kind {kind} needs the table made by aggregate")
+    plt = start_style()
+    if settings["colormap"] not in plt.colormaps():
+        raise PinchError(f"plot.colormap: {settings['colormap']!r} is not a colormap of matplotlib, such as YlGnBu")
+    scores = None if kind in WITHOUT_SCORES else tables.read(arguments.scores, settings["base"], settings["judge"])
+    draw: Any = getattr(import_module(f"pinch.plot.{FIGURES[kind]}"), kind)
+    figure, drawn = draw(scores, settings, plt)
+    for suffix in ("png", "pdf"):
+        with replacing(getattr(arguments, suffix)) as temporary:
+            # Without the date two runs on the same numbers give the same file.
+            metadata = {"CreationDate": None} if suffix == "pdf" else None
+            figure.savefig(temporary, dpi=settings["dpi"], metadata=metadata)
+    plt.close(figure)
+    with replacing(arguments.csv) as temporary:
+        pl.DataFrame(drawn, infer_schema_length=None).write_csv(temporary, float_precision=3)
+    return f"{Path(arguments.png).stem}: {kind}, {len(drawn)} lines of numbers"

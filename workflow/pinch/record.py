@@ -1,0 +1,33 @@
+"""What a results folder knows of itself: whose it is, and what was planned before anything ran."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pinch.errors import PinchError
+from pinch.experiment import Experiment
+from pinch.plan import make_plan, render_markdown
+from pinch.rows import read_json, write_json, write_text
+
+
+def check_owner(experiment: Experiment, owner: str) -> None:
+    """Refuse a results folder that another experiment's config made. Raises PinchError."""
+    record = Path(experiment.results) / "experiment.json"
+    if record.is_file() and read_json(record).get("config") != owner:
+        raise PinchError(
+            f"results: {experiment.results} belongs to the experiment of {read_json(record).get('config')}, not to "
+            f"{owner}; give this one a folder of its own, or delete {record} to let it take over"
+        )
+
+
+def begin(experiment: Experiment, owner: str, settings: Mapping[str, Any]) -> None:
+    """Write R/experiment.json, and R/plan.md and R/plan.json where the settings are not those of the last run."""
+    folder = Path(experiment.results)
+    record = folder / "experiment.json"
+    new = {"config": owner, "settings": dict(settings)}
+    if not record.is_file() or not (folder / "plan.md").is_file() or read_json(record) != new:
+        plan = make_plan(experiment)
+        write_text(folder / "plan.md", render_markdown(plan, owner))
+        write_json(folder / "plan.json", asdict(plan))
+    write_json(record, new)
