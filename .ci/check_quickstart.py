@@ -12,7 +12,8 @@ from pinch.experiment import Experiment
 from pinch.figures import Figures
 
 experiment = Experiment(check.read("config.yaml"))
-missing = [target for target in [*experiment.targets(), *Figures(experiment).targets()] if not Path(target).is_file() or not Path(target).stat().st_size]
+targets = [*experiment.targets(), *Figures(experiment).targets()]
+missing = [target for target in targets if not Path(target).is_file() or not Path(target).stat().st_size]
 assert not missing, f"not made: {missing}"
 
 scores = pl.read_parquet(f"{experiment.results}/scores/scores.parquet")

@@ -151,15 +151,19 @@ class Figures:
                 "asked": {name: self.experiment.asked_languages(name) for name in rows},
             }
         asked = {lang for langs in comparison.asked.values() for lang in langs}
-        columns = [lang for lang in self.config.languages if lang in asked]
+        design = comparison.design
+        # As the design has them, so that a diagonal is one.
+        order = design.evaluate if isinstance(design.evaluate, list) else getattr(design, "languages", None) or []
+        columns = [lang for lang in [*order, *self.config.languages] if lang in asked]
+        columns = list(dict.fromkeys(columns))
         told = {
             "rows": [list(item) for item in comparison.labels.items()],
             "columns": columns,
             "asked": comparison.asked,
             **comparison.facts,
         }
-        if comparison.design.title:
-            told["title"] = comparison.design.title
+        if design.title:
+            told["title"] = design.title
         if figure.kind == "pinch":
             told["answer"] = self.config.answer.model_dump()
         if figure.kind == "pretraining_share":

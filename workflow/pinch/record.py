@@ -7,6 +7,7 @@ from typing import Any
 
 from pinch.errors import PinchError
 from pinch.experiment import Experiment
+from pinch.figures import Figures
 from pinch.plan import make_plan, render_markdown
 from pinch.rows import read_json, write_json, write_text
 
@@ -31,3 +32,13 @@ def begin(experiment: Experiment, owner: str, settings: Mapping[str, Any]) -> No
         write_text(folder / "plan.md", render_markdown(plan, owner))
         write_json(folder / "plan.json", asdict(plan))
     write_json(record, new)
+
+
+def summary(figures: Figures) -> str:
+    """For the end of a run: where the figures are, and the answers that there are, in words."""
+    lines = [f"pinch: figures in {figures.results}/figures, scores in {figures.results}/scores/scores.csv"]
+    for name in figures.answers:
+        answer = Path(figures.results) / "answers" / f"{name}.txt"
+        if answer.is_file():
+            lines += [f"pinch: {name}: {line}" for line in answer.read_text(encoding="utf-8").splitlines()]
+    return "\n".join(lines)

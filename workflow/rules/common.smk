@@ -43,3 +43,7 @@ wildcard_constraints:
 
 onstart:
     record.begin(experiment, OWNER, config)
+
+
+onsuccess:
+    print(record.summary(figures))

@@ -24,6 +24,7 @@ from pinch.plot.style import (
     legend_above,
     mark_missing,
     sizes,
+    tell,
     versus,
 )
 
@@ -82,10 +83,11 @@ def pinch(scores: Any, settings: dict[str, Any], plt: Any) -> tuple[Any, list[di
     )
     axes.set_ylabel("Score")
     legend_above(axes, 3)
-    title = headline(settings, "How much multilinguality?")
+    if settings.get("sentence"):
+        tell(figure, axes, settings["sentence"])
     explain(
         figure,
-        f"{title}\n{settings['sentence']}" if settings.get("sentence") else title,
+        headline(settings, "How much multilinguality?"),
         f"{versus(settings['baseline'])}.\n{sizes(scores)}; bands: {intervals(settings)}; faint: single languages.",
     )
     label_ends(figure, axes, len(points) - 1, ends)

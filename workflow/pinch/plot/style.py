@@ -53,6 +53,11 @@ def explain(figure: Any, title: str, note: str) -> None:
     figure.supxlabel(_fitted(note, figure, SMALL["fontsize"]), linespacing=1.4, **SMALL)
 
 
+def tell(figure: Any, axes: Any, text: str) -> None:
+    """A sentence or several between title and legend, smaller than the one and larger than a note."""
+    axes.set_title(_fitted(text, figure, 8), fontsize=8, loc="left", x=0, pad=24, color="#303030", linespacing=1.3)
+
+
 def _fitted(text: str, figure: Any, fontsize: float) -> str:
     """The text with lines as long as the figure is wide, a letter being 0.55 of the font's size on average."""
     letters = int(figure.get_figwidth() * 72 / (0.55 * fontsize))
