@@ -52,7 +52,7 @@ def test_a_pinch_says_which_languages_are_which(tmp_path, monkeypatch):
     assert {"Spanish", "Italian", "Russian", "Finnish", "English"} < set(found)
     assert "average of 2 languages in the training sets" in found
     assert "average of 2 languages never trained on" in found
-    assert any(text.endswith("\n2 rows are enough.") for text in found)
+    assert "2 rows are enough." in found
 
 
 def test_bands_come_from_prompts_that_languages_share(tmp_path):
