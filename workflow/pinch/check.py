@@ -12,6 +12,7 @@ from pinch.config import Config, LanguageModelJudge, TransformersJudge
 from pinch.errors import PinchError
 from pinch.experiment import Experiment
 from pinch.faults import explain
+from pinch.figures import Figures
 from pinch.prompts import read_prompt
 
 
@@ -34,6 +35,20 @@ def read(path: str | Path) -> Config:
     if not isinstance(data, Mapping):
         raise PinchError(f"{path}: holds no keys and values")
     return parse(data)
+
+
+def open_experiment(path: str | Path) -> tuple[Experiment, Figures]:
+    """The experiment of a YAML file and its figures, checked as a run checks them.
+
+    Raises PinchError naming the file and the key.
+    """
+    try:
+        experiment = Experiment(read(path))
+        figures = Figures(experiment)
+        check_files(experiment)
+    except PinchError as error:
+        raise PinchError(str(error) if str(error).startswith(f"{path}: ") else f"{path}: {error}") from None
+    return experiment, figures
 
 
 def check_files(experiment: Experiment) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from pinch import aggregate, check, plot
 from pinch.errors import PinchError
 from pinch.experiment import Experiment
-from pinch.figures import Figures
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,11 +66,7 @@ def finished_cells(experiment: Experiment, output: Path) -> tuple[list[str], int
 
 def run(arguments: argparse.Namespace) -> str:
     """Draw what can be drawn."""
-    try:
-        experiment = Experiment(check.read(arguments.config))
-        figures = Figures(experiment)
-    except PinchError as error:
-        raise PinchError(f"{arguments.config}: {error}") from None
+    experiment, figures = check.open_experiment(arguments.config)
     output = Path(arguments.output or f"{experiment.results}/partial")
     rows, cells = finished_cells(experiment, output)
     if not rows:

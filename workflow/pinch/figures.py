@@ -89,15 +89,21 @@ class Figures:
 
     @property
     def answers(self) -> list[str]:
-        """The figures of pinches, each of which has an answer too."""
-        return [name for name, figure in self.all.items() if figure.kind == "pinch"]
+        """The figures of pinches that have an answer too: those evaluated in the pivot and in another language."""
+        found = []
+        for name, figure in self.all.items():
+            if figure.kind == "pinch" and figure.comparison and len(figure.comparison.facts["points"]) > 1:
+                columns = {lang for langs in figure.comparison.asked.values() for lang in langs}
+                if self.config.pivot in columns and len(columns) > 1:
+                    found.append(name)
+        return found
 
     def inputs(self, name: str) -> dict[str, list[str]]:
         """What a figure is drawn from: rows of scores, and the answer that a pinch's figure tells."""
         figure = self.all[name]
         if figure.kind == "languages":
             return {}
-        answer = {"answer": [f"{self.results}/answers/{name}.json"]} if figure.kind == "pinch" else {}
+        answer = {"answer": [f"{self.results}/answers/{name}.json"]} if name in self.answers else {}
         return {"scores": self.scores(name), **answer}
 
     def arguments(self, name: str) -> list[str]:

@@ -28,9 +28,13 @@ def begin(experiment: Experiment, owner: str, settings: Mapping[str, Any]) -> No
     record = folder / "experiment.json"
     new = {"config": owner, "settings": dict(settings)}
     if not record.is_file() or not (folder / "plan.md").is_file() or read_json(record) != new:
-        plan = make_plan(experiment)
-        write_text(folder / "plan.md", render_markdown(plan, owner))
-        write_json(folder / "plan.json", asdict(plan))
+        try:
+            plan = make_plan(experiment)
+        except PinchError as error:  # what a plan cannot read is for the job that needs it to refuse
+            print(f"pinch: no plan of this run: {error}", flush=True)
+        else:
+            write_text(folder / "plan.md", render_markdown(plan, owner))
+            write_json(folder / "plan.json", asdict(plan))
     write_json(record, new)
 
 

@@ -123,6 +123,19 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
+def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The JSON objects of a JSONL file, with the numbers of their lines. Raises PinchError naming file and line."""
+    for number, line in lines(path):
+        try:
+            data = json.loads(line)
+        except json.JSONDecodeError as error:
+            message = f"is not JSON ({error.msg} at column {error.colno}); mend or remove the line"
+            raise PinchError(f"{path}:{number}: {message}") from None
+        if not isinstance(data, dict):
+            raise PinchError(f"{path}:{number}: is not a JSON object, but {type(data).__name__}")
+        yield number, data
+
+
 def read_rows(path: str | Path, kind: type[AnyRow], unique: Sequence[str] = ("id",)) -> list[AnyRow]:
     """All rows of a JSONL file, checked.
 
@@ -132,14 +145,7 @@ def read_rows(path: str | Path, kind: type[AnyRow], unique: Sequence[str] = ("id
     path = Path(path)
     rows: list[AnyRow] = []
     seen: dict[tuple[str, ...], int] = {}
-    for number, line in lines(path):
-        try:
-            data = json.loads(line)
-        except json.JSONDecodeError as error:
-            message = f"is not JSON ({error.msg} at column {error.colno}); mend or remove the line"
-            raise PinchError(f"{path}:{number}: {message}") from None
-        if not isinstance(data, dict):
-            raise PinchError(f"{path}:{number}: is not a JSON object, but {type(data).__name__}")
+    for number, data in json_lines(path):
         try:
             row = kind.model_validate(data)
         except ValidationError as error:

@@ -3,8 +3,6 @@
 import argparse
 
 from pinch import check
-from pinch.errors import PinchError
-from pinch.experiment import Experiment
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,11 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> str:
     """Check a config and the files that it names; say what it would make."""
-    try:
-        experiment = Experiment(check.read(arguments.config))
-        check.check_files(experiment)
-    except PinchError as error:
-        raise PinchError(f"{arguments.config}: {error}") from None
+    experiment, _ = check.open_experiment(arguments.config)
     cells = list(experiment.cells())
     names = " ".join(name for name in experiment.training_sets if name != "untuned")
     return f"{arguments.config}: {len(experiment.rows)} rows, {len(cells)} cells; training sets: {names}"

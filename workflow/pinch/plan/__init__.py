@@ -10,8 +10,6 @@ import argparse
 from dataclasses import asdict
 
 from pinch import check
-from pinch.errors import PinchError
-from pinch.experiment import Experiment
 from pinch.plan.amounts import Amount, Plan
 from pinch.plan.making import make_plan
 from pinch.plan.render import render, render_markdown
@@ -29,12 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> str:
     """Print the plan of a config, and write it where asked to."""
-    try:
-        experiment = Experiment(check.read(arguments.config))
-        check.check_files(experiment)
-    except PinchError as error:
-        raise PinchError(f"{arguments.config}: {error}") from None
-    plan = make_plan(experiment)
+    plan = make_plan(check.open_experiment(arguments.config)[0])
     print(render(plan), flush=True)
     if arguments.output:
         write_text(arguments.output, render_markdown(plan, arguments.config))

@@ -13,7 +13,6 @@ import yaml
 
 from pinch import check, modelling
 from pinch.config import Config, Custom, Design
-from pinch.errors import PinchError
 from pinch.experiment import Experiment
 from pinch.rehearse import tiny_model
 from pinch.rows import MemoryRow, SourceRow, write_rows, write_text
@@ -129,11 +128,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> str:
     """Write the rehearsal of a config: model, data, and the config to run."""
-    try:
-        raw = yaml.safe_load(Path(arguments.config).read_text(encoding="utf-8"))
-        config = check.read(arguments.config)
-    except PinchError as error:
-        raise PinchError(f"{arguments.config}: {error}") from None
+    original, _ = check.open_experiment(arguments.config)
+    config = original.config
+    raw = yaml.safe_load(Path(arguments.config).read_text(encoding="utf-8"))
     output = Path(arguments.output)
     inputs = output / "inputs"
     rows = max(arguments.rows, rows_needed(config))
@@ -151,10 +148,10 @@ def run(arguments: argparse.Namespace) -> str:
     said = [text for lang in config.languages for text in texts(lang, "train", 0, templates)]
     tiny_model.write(inputs / "model", said)
     made = rehearsed(raw, config, inputs, output.as_posix(), arguments.steps)
-    if config.judge.baseline in (original := list(Experiment(config).rows)):
+    if config.judge.baseline in original.rows:
         # Names of training sets tell their rows, which are others here; their places are the same.
         free = Experiment(check.parse({**made, "judge": {}}))
-        made["judge"] = {"baseline": list(free.rows)[original.index(config.judge.baseline)]}
+        made["judge"] = {"baseline": list(free.rows)[list(original.rows).index(config.judge.baseline)]}
     written = output / "config.yaml"
     header = f"# The rehearsal of {arguments.config}, made by `python -m pinch rehearse`.\n"
     write_text(written, header + yaml.safe_dump(made, sort_keys=False, allow_unicode=True))

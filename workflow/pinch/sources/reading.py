@@ -38,25 +38,11 @@ def read(place: Place) -> list[RawRow]:
 
 def _local(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     if path.suffix == ".jsonl":
-        yield from _json_lines(path)
+        yield from ((f"{path}:{number}", f"line {number}", value) for number, value in rows.json_lines(path))
         return
     values = _json_array(path) if path.suffix == ".json" else _table(path)
     for number, value in enumerate(values, start=1):
         yield f"{path} row {number}", f"row {number}", value
-
-
-def _json_lines(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    import json
-
-    for number, line in rows.lines(path):
-        try:
-            value = json.loads(line)
-        except json.JSONDecodeError as error:
-            message = f"is not JSON ({error.msg} at column {error.colno}); mend or remove the line"
-            raise PinchError(f"{path}:{number}: {message}") from None
-        if not isinstance(value, dict):
-            raise PinchError(f"{path}:{number}: is not a JSON object, but {type(value).__name__}")
-        yield f"{path}:{number}", f"line {number}", value
 
 
 def _json_array(path: Path) -> list[dict[str, Any]]:

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote_plus
 
+from filelock import FileLock
+
 from pinch.cache import ReplyCache, refreshing
 from pinch.errors import PinchError
 from pinch.rows import SourceRow, digest
@@ -61,6 +63,8 @@ class Google:
         if arguments.memory:
             raise PinchError("translate.memory: the engine google does not look into a memory; give one of the two")
         self.cache = ReplyCache(Path(arguments.cache) / "translations.sqlite")
+        # All jobs of a machine take turns: many at once is what Google answers 429 to.
+        self.turn = FileLock(Path(arguments.cache) / "google.lock")
         self.requests = 0
         self.status = 0
 
@@ -115,7 +119,8 @@ class Google:
         import requests
 
         self.requests += 1
-        response = requests.get(url, timeout=TIMEOUT, **options)
+        with self.turn:
+            response = requests.get(url, timeout=TIMEOUT, **options)
         self.status = response.status_code
         return response
 
