@@ -240,6 +240,9 @@ def table(folder, *rows):
         return list(csv.DictReader(file))
 
 
+ONE_SEED = {"seeds": "1", "seeds_sd": ""}
+
+
 def test_a_row_becomes_a_table(cells, capsys):
     assert aggregate_row(cells) == 0
     assert capsys.readouterr().out == "aggregate: en4: 2 cells, 1 on the diagonal\n"
@@ -253,6 +256,8 @@ def test_a_row_becomes_a_table(cells, capsys):
         "response_language_rate": "66.667",
         "mean_tokens": "15.000",  # (10 + 40 + 2 + 8) / 4
         "stopped_rate": "75.000",
+        **ONE_SEED,
+        "seeds_mean": "83.333",
     }
     assert low < 83.333 < high
     assert english == {
@@ -261,6 +266,8 @@ def test_a_row_becomes_a_table(cells, capsys):
         **{"score": "50.000", "low": "", "high": ""},
         **{"right_language": "4", "wrong_language": "0", "undetermined_language": "0"},
         **{"response_language_rate": "100.000", "mean_tokens": "10.000", "stopped_rate": "100.000"},
+        **ONE_SEED,
+        "seeds_mean": "50.000",
     }
 
 
@@ -279,6 +286,19 @@ def test_a_cell_of_invalid_verdicts_alone_keeps_the_types_of_the_table(cells):
     aggregate_row(cells)
     schema = pl.read_parquet(cells / "row.parquet").schema
     assert (schema["ids"], schema["outcomes"]) == (pl.List(pl.String), pl.List(pl.Float64))
+
+
+def test_a_table_has_the_spread_of_each_cell_over_seeds(cells):
+    aggregate_row(cells)
+    row = pl.read_parquet(cells / "row.parquet")
+    other = row.with_columns(seed=pl.lit("d1t1"), score=pl.col("score") - 10)
+    lone = row.with_columns(mixture=pl.lit("es4"))
+    for name, rows in (("a", row), ("b", other), ("c", lone)):
+        rows.write_parquet(cells / f"{name}.parquet")
+    english = [line for line in table(cells, "a.parquet", "b.parquet", "c.parquet") if line["lang"] == "en"]
+    spread = [(line["mixture"], line["seeds"], line["seeds_mean"], line["seeds_sd"]) for line in english]
+    # 50 and 40: the mean is 45, the deviation of the sample 10 / sqrt(2).
+    assert spread == [("en4", "2", "45.000", "7.071"), ("en4", "2", "45.000", "7.071"), ("es4", "1", "50.000", "")]
 
 
 def test_rows_are_put_under_each_other(cells):

@@ -1,5 +1,6 @@
 """A disk that is full: one line, nothing half written, and a next run that goes on."""
 
+import math
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,10 +65,15 @@ def test_a_full_disk_leaves_no_half_mixture_and_the_next_run_goes_on(
 
 @pytest.mark.parametrize("kind", ["parquet", "csv"])
 def test_a_full_disk_leaves_no_half_table(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
-    pl.DataFrame({"score": [50.0] * 400 if kind == "csv" else range(400)}).write_parquet(tmp_path / "row.parquet")
+    # One number over and over is short in Parquet and long in CSV.
+    scores = [50.0] * 4000 if kind == "csv" else [math.sqrt(number) for number in range(4000)]
+    names = dict.fromkeys(("judge", "baseline", "base", "mixture", "lang"), ["x"] * 4000)
+    table = pl.DataFrame({**names, "score": scores})
+    lists = [pl.lit([], dtype=pl.List(pl.String)).alias(name) for name in ("ids", "outcomes")]
+    table.with_columns(lists).write_parquet(tmp_path / "row.parquet")
     out = tmp_path / "out"
     command = link("aggregate", "table", rows=tmp_path / "row.parquet", parquet=out / "a.parquet", csv=out / "a.csv")
-    with disk_with_room_for(1000):
+    with disk_with_room_for(20_000):
         assert main(command) == 1
     assert str(out / f"a.{kind}") in one_error(capsys.readouterr().err)
     assert files_below(out) == (["a.parquet"] if kind == "csv" else [])
