@@ -252,3 +252,13 @@ def test_diverged_training_says_so_in_a_line_and_leaves_nothing(
     assert "training diverged; lower finetune.lr" in one_error(capsys.readouterr().err)
     folder = place / "results/models/tiny" / fault / "d0t0"
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
+def test_warm_up_goes_before_every_schedule(place: Path, schedule: str) -> None:
+    digests = set()
+    for warmup in (0, 0.6):
+        name = f"{schedule} after {warmup}"
+        assert tune(place, name, schedule=schedule, warmup=warmup) == 0
+        digests.add(manifest(place, name)["weights_digest"])
+    assert len(digests) == 2

@@ -34,7 +34,10 @@ def trainer_arguments(settings: Finetune, seed: int, scratch: Path) -> Any:
         per_device_train_batch_size=micro_batch,
         gradient_accumulation_steps=settings.batch_size // micro_batch,
         learning_rate=settings.lr,
-        lr_scheduler_type=settings.schedule,
+        # To transformers a plain constant rate has no warm-up, whatever is asked for.
+        lr_scheduler_type="constant_with_warmup"
+        if settings.schedule == "constant" and settings.warmup
+        else settings.schedule,
         warmup_steps=settings.warmup,
         weight_decay=settings.weight_decay,
         max_length=None,  # cut by tokenize, and counted
