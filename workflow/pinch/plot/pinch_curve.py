@@ -36,7 +36,7 @@ def pinch(scores: Any, settings: dict[str, Any], plt: Any) -> tuple[Any, list[di
     estimates = Estimates(scores, mixtures, columns, settings)
     seen = [lang for lang in columns if lang in settings["seen"] and lang != pivot]
     unseen = [lang for lang in columns if lang not in settings["seen"] and lang != pivot]
-    figure, axes = plt.subplots(figsize=(max(6.4, 2.4 + 0.52 * len(points)), 4.6), layout="constrained")
+    figure, axes = plt.subplots(figsize=(max(8.2, 2.4 + 0.52 * len(points)), 4.6), layout="constrained")
     equal_line(axes)
     where = list(range(len(points)))
     enough = [at for at, (percent, _, _) in zip(where, points, strict=True) if percent == settings.get("chosen")]
@@ -78,8 +78,8 @@ def pinch(scores: Any, settings: dict[str, Any], plt: Any) -> tuple[Any, list[di
     axes.set_xticks(where, [f"{percent:g} %\n{rows}" for percent, _, rows in points])
     axes.set_xlim(-0.4, len(points) - 0.6)
     axes.set_xlabel(
-        f"Share of the rows spread evenly over {len(settings['seen'])} languages, the rest being "
-        f"{languages.name(pivot)}\nbelow: number of rows that are not {languages.name(pivot)}"
+        f"Share of the rows spread evenly over {len(settings['seen'])} languages,\n"
+        f"the rest being {languages.name(pivot)}; below: rows that are not {languages.name(pivot)}"
     )
     axes.set_ylabel("Score")
     legend_above(axes, 3)

@@ -55,7 +55,7 @@ def explain(figure: Any, title: str, note: str) -> None:
 
 def tell(figure: Any, axes: Any, text: str) -> None:
     """A sentence or several between title and legend, smaller than the one and larger than a note."""
-    axes.set_title(_fitted(text, figure, 8), fontsize=8, loc="left", x=0, pad=24, color="#303030", linespacing=1.3)
+    axes.set_title(_fitted(text, figure, 8.8), fontsize=8, loc="left", x=0, pad=24, color="#303030", linespacing=1.3)
 
 
 def _fitted(text: str, figure: Any, fontsize: float) -> str:

@@ -41,7 +41,9 @@ def untuned(scores: Any, settings: dict[str, Any], plt: Any) -> tuple[Any, list[
             continue
         if estimate.low is not None:
             axes.plot([estimate.low, estimate.high], [at, at], color=SEEN, linewidth=2.4 if bold else 1.4)
-        axes.plot([estimate.score], [at], color=SEEN, marker="D" if bold else "o", markersize=7 if bold else 6)
+        # At 0 and 100 too the whole marker is to be seen.
+        marker = {"marker": "D", "markersize": 7} if bold else {"marker": "o", "markersize": 6}
+        axes.plot([estimate.score], [at], color=SEEN, clip_on=False, zorder=5, **marker)
         weight = "bold" if bold else "normal"
         axes.text(
             1.02, at, f"{estimate.score:.1f}", transform=axes.get_yaxis_transform(), va="center", fontweight=weight
