@@ -9,7 +9,7 @@ from pinch import check
 from pinch.__main__ import main
 from pinch.experiment import Experiment
 
-from tests.harness import REPO
+from tests.harness import REPO, snapshot
 
 
 def rehearse(config: Path, folder: Path, *more: str) -> tuple[Experiment, Experiment]:
@@ -91,6 +91,17 @@ def test_natural_data_several_bases_and_several_judges_are_rehearsed_too(tmp_pat
     assert rehearsal.judge_names() == ["rubric-1", "rubric-2"]
     assert [item.natural for item in rehearsal.rows.values()] == [(), (("es", 60),), (("it", 60),), (("ru", 60),)]
     assert shape(rehearsal) == shape(experiment)
+
+
+def test_a_rehearsal_that_was_interrupted_goes_on(tmp_path, monkeypatch):
+    monkeypatch.chdir(REPO)
+    config = edited(tmp_path)
+    rehearse(config, tmp_path / "r", "--rows", "20")
+    before = snapshot(tmp_path / "r")
+    rehearse(config, tmp_path / "r", "--rows", "20")
+    assert snapshot(tmp_path / "r") == before
+    rehearse(config, tmp_path / "r", "--rows", "30")
+    assert len(lines(tmp_path / "r/inputs/train.jsonl")) == 30
 
 
 def test_a_language_without_templates_has_rows_too(tmp_path, monkeypatch):

@@ -11,11 +11,11 @@ from typing import Any
 
 import yaml
 
-from pinch import check, modelling
+from pinch import __version__, check, modelling
 from pinch.config import Config, Custom, Design
 from pinch.experiment import Experiment
 from pinch.rehearse import tiny_model
-from pinch.rows import MemoryRow, SourceRow, write_rows, write_text
+from pinch.rows import MemoryRow, SourceRow, digest, file_digest, read_json, write_json, write_rows, write_text
 
 TEMPLATES = Path(__file__).parents[3] / "resources" / "rehearsal.json"
 FALLBACK = {"train": ["{a} + {b} = ?", "{a} + {b} = {c}"], "eval": ["max({a}, {b}) = ?", "max({a}, {b}) = {c}"]}
@@ -81,12 +81,7 @@ def rehearsed(raw: dict[str, Any], config: Config, folder: Path, results: str, s
     """The same design on the rehearsal's data and model: what a config file of it holds."""
     finetune = {key: value for key, value in raw.get("finetune", {}).items() if key in ("select", "checkpoints")}
     several = len(config.base_models) > 1
-    designs = [
-        {**design, "finetune": {}, **({"variant": design["variant"]} if design.get("variant") else {})}
-        if design.get("finetune")
-        else design
-        for design in raw["designs"]
-    ]
+    designs = [{**design, "finetune": {}} if design.get("finetune") else design for design in raw["designs"]]
     data: dict[str, Any] = {
         "train": f"{folder}/train.jsonl",
         "eval": f"{folder}/eval.jsonl",
@@ -132,8 +127,24 @@ def run(arguments: argparse.Namespace) -> str:
     config = original.config
     raw = yaml.safe_load(Path(arguments.config).read_text(encoding="utf-8"))
     output = Path(arguments.output)
-    inputs = output / "inputs"
+    inputs, written = output / "inputs", output / "config.yaml"
     rows = max(arguments.rows, rows_needed(config))
+    # A rehearsal that was interrupted goes on: what it stands on is not written again.
+    same = digest(raw, rows, arguments.prompts, arguments.steps, file_digest(TEMPLATES), __version__)
+    record = inputs / "made.json"
+    if not (written.is_file() and record.is_file() and read_json(record) == same):
+        _write(arguments, original, raw, rows, inputs, written)
+        write_json(record, same)
+    experiment = Experiment(check.read(written))
+    models = len([name for name in experiment.training_sets if experiment.training_sets[name].finetune])
+    cells = sum(len(experiment.judged_languages(name)) for name in experiment.rows)
+    return f"{models} models, {cells} judged cells, {rows} rows each: snakemake --cores all --configfile {written}"
+
+
+def _write(
+    arguments: argparse.Namespace, original: Experiment, raw: dict[str, Any], rows: int, inputs: Path, written: Path
+) -> None:
+    config = original.config
     langs = [lang for lang in config.languages if lang != config.pivot]
     write_data(
         inputs,
@@ -147,15 +158,10 @@ def run(arguments: argparse.Namespace) -> str:
     templates = json.loads(TEMPLATES.read_text(encoding="utf-8"))
     said = [text for lang in config.languages for text in texts(lang, "train", 0, templates)]
     tiny_model.write(inputs / "model", said)
-    made = rehearsed(raw, config, inputs, output.as_posix(), arguments.steps)
+    made = rehearsed(raw, config, inputs, written.parent.as_posix(), arguments.steps)
     if config.judge.baseline in original.rows:
         # Names of training sets tell their rows, which are others here; their places are the same.
         free = Experiment(check.parse({**made, "judge": {}}))
         made["judge"] = {"baseline": list(free.rows)[list(original.rows).index(config.judge.baseline)]}
-    written = output / "config.yaml"
     header = f"# The rehearsal of {arguments.config}, made by `python -m pinch rehearse`.\n"
     write_text(written, header + yaml.safe_dump(made, sort_keys=False, allow_unicode=True))
-    experiment = Experiment(check.read(written))
-    models = len([name for name in experiment.training_sets if experiment.training_sets[name].finetune])
-    cells = sum(len(experiment.judged_languages(name)) for name in experiment.rows)
-    return f"{models} models, {cells} judged cells, {rows} rows each: snakemake --cores all --configfile {written}"
