@@ -230,6 +230,17 @@ def test_response_languages_are_drawn_with_their_counts(tmp_path):
     assert [lines[0][count] for count in counts] == ["12.000", "3.000", "1.000", "1"]
 
 
+def test_a_cell_in_which_no_language_can_be_told_is_not_missing(tmp_path, monkeypatch):
+    found = texts(monkeypatch)
+    nothing = {"response_language_rate": None, "right_language": 0, "wrong_language": 0, "undetermined_language": 16}
+    draw(tmp_path, [*CELLS[:5], cell("untuned", "es", 0, **nothing)], **{**MATRIX, "kind": "response_language"})
+    assert {"–", "16 undet."} < set(found)
+    assert "hatched" not in " ".join(found).casefold()
+    draw(tmp_path, CELLS[:5], **{**MATRIX, "kind": "response_language"})
+    assert "–" not in found
+    assert "hatched: missing" in " ".join(found).casefold()
+
+
 def test_response_languages_leave_out_what_is_not_asked_for(tmp_path):
     asked = {"en16": ["en", "es"], "es16": ["es"]}
     _, lines = draw(tmp_path, CELLS, **{**MATRIX, "kind": "response_language"}, asked=asked)

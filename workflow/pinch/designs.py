@@ -201,7 +201,7 @@ class Designs:
                 mixture = self._add(to, counts, label, columns)
                 if mixture not in sizes.setdefault(str(size), []):
                     sizes[str(size)].append(mixture)
-        to.facts |= {"sizes": sizes, "orders": orders, "seen": trained}
+        to.facts |= {"sizes": sizes, "seen": trained}
 
     def _pairs(self, to: Comparison, design: Pairs) -> None:
         pairs = design.pairs or draw_pairs(self._ordered(design.languages or []), design.seed or 0)

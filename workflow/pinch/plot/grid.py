@@ -106,7 +106,6 @@ def ink_on(colour: Sequence[float]) -> str:
 
 def draw(
     axes: Any,
-    values: Matrix,
     colours: Matrix,
     texts: list[list[str]],
     small: list[list[str]],
@@ -116,29 +115,30 @@ def draw(
 ) -> None:
     """Coloured squares, a number in each and a small text under it.
 
-    Where `colours` (0 to 1) is None the square is grey; a missing one is hatched; one not asked for stays white.
+    Where `colours` (0 to 1) is None the square is grey; one without a text is missing, and hatched; one not asked for
+    stays white.
     """
     from matplotlib.patches import Rectangle
 
-    for row, line in enumerate(values):
-        for column, value in enumerate(line):
+    for row, line in enumerate(texts):
+        for column, text in enumerate(line):
             if not asked[row][column]:
                 continue
             shade = colours[row][column]
             colour = cmap(0.08 + 0.8 * shade) if shade is not None else (0.93, 0.93, 0.93, 1.0)
-            axes.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, hatch="////" if value is None else None))
+            axes.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, hatch=None if text else "////"))
             # The white lines are drawn apart: an edge of its own would colour the hatch.
             axes.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor="white", linewidth=1.5))
-            if value is None:
+            if not text:
                 continue
             ink = ink_on(colour)
             below = small[row][column]
             centre = {"ha": "center", "va": "center", "color": ink}
-            axes.text(column + 0.5, row + (0.4 if below else 0.5), texts[row][column], fontsize=look.number, **centre)
+            axes.text(column + 0.5, row + (0.4 if below else 0.5), text, fontsize=look.number, **centre)
             if below:
                 axes.text(column + 0.5, row + 0.75, below, fontsize=look.small, **centre)
-    axes.set_xlim(0, len(values[0]))
-    axes.set_ylim(len(values), 0)
+    axes.set_xlim(0, len(texts[0]))
+    axes.set_ylim(len(texts), 0)
     axes.set_aspect("auto")
     axes.tick_params(length=0)
     for spine in axes.spines.values():
@@ -151,14 +151,10 @@ def tilted(columns: Sequence[str], look: Look, ha: str = "left") -> dict[str, An
     return {"rotation": 30, "ha": ha, "rotation_mode": "anchor"} if max(map(len, names(columns))) > room else {}
 
 
-def explain_empty(found: Cells) -> list[str]:
+def explain_empty(texts: list[list[str]], asked: list[list[bool]]) -> list[str]:
     """What hatched and blank squares are, where there are any."""
-    cells = [
-        (value, asked)
-        for values, line in zip(found.values, found.asked, strict=True)
-        for value, asked in zip(values, line, strict=True)
-    ]
-    missing, blank = any(asked and value is None for value, asked in cells), not all(asked for _, asked in cells)
+    cells = [pair for lines in zip(texts, asked, strict=True) for pair in zip(*lines, strict=True)]
+    missing, blank = any(wanted and not text for text, wanted in cells), not all(wanted for _, wanted in cells)
     return ["hatched: missing"] * missing + ["blank: not part of the experiment"] * blank
 
 

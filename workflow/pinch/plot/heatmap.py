@@ -66,13 +66,15 @@ def heatmap(scores: Any, settings: dict[str, Any], plt: Any) -> tuple[Any, list[
         layout="constrained",
         squeeze=False,
     )
-    texts = [[number(value) for value in line] for line in found.values]
+    texts = [["" if value is None else number(value) for value in line] for line in found.values]
     left = axes[0][0]
-    grid.draw(left, found.values, grid.shades(found.values, diagonal), texts, small, cmap, look, found.asked)
+    grid.draw(left, grid.shades(found.values, diagonal), texts, small, cmap, look, found.asked)
     grid.label_axes(left, rows, columns, look)
     if with_averages:
         _draw_averages(axes[0][1], averages, columns, cmap, look)
-    explain(figure, headline(settings, "Instruction-following score"), _note(scores, settings, found, with_averages))
+    explain(
+        figure, headline(settings, "Instruction-following score"), _note(scores, settings, found, texts, with_averages)
+    )
     return figure, _lines(settings, found, lows, highs, diagonal, averages)
 
 
@@ -118,26 +120,26 @@ def _draw_averages(axes: Any, averages: list[Average | None], columns: list[str]
     shown = [average or Average(Estimate(), []) for average in averages]
     most = max(len(average.by_seed) for average in shown)
     single: Matrix = [[average.estimate.score] for average in shown]
-    texts = [[number(average.estimate.score, 1)] for average in shown]
+    texts = [["" if score is None else number(score, 1)] for (score,) in single]
     under = [
         [_under(average.sd, average.estimate.low, average.estimate.high, len(average.by_seed), most)]
         for average in shown
     ]
     shades = grid.shades(single, [[False]] * len(single))
-    grid.draw(axes, single, shades, texts, under, cmap, look, [[average is not None] for average in averages])
+    grid.draw(axes, shades, texts, under, cmap, look, [[average is not None] for average in averages])
     axes.set_yticks([])
     axes.set_xticks([0.5], ["Average"], fontsize=look.label, **grid.tilted(columns, look))
     axes.xaxis.tick_top()
 
 
-def _note(scores: Any, settings: dict[str, Any], found: Cells, with_averages: bool) -> str:
+def _note(scores: Any, settings: dict[str, Any], found: Cells, texts: list[list[str]], with_averages: bool) -> str:
     counts = {count for line in found.seeds for count in line} - {0}
     words = []
     if 1 in counts:
         words.append(intervals(settings))
     if counts - {1}:
         words.append("± standard deviation over seeds" + (" (how many, where fewer)" if len(counts - {1}) > 1 else ""))
-    empty = grid.explain_empty(found)
+    empty = grid.explain_empty(texts, found.asked)
     if with_averages and not all(all(line) for line in found.asked):
         empty.append("averages: of the rows that are asked for in all columns")
     lines = [

@@ -27,15 +27,22 @@ def response_language(scores: Any, settings: dict[str, Any], plt: Any) -> tuple[
         figsize=(2.6 + look.width * len(columns), 1.7 + look.height * len(rows)), layout="constrained"
     )
     colours: Matrix = [[None if value is None else value / 100 for value in line] for line in found.values]
-    texts = [["" if value is None else f"{value:.0f} %" for value in line] for line in found.values]
-    grid.draw(axes, found.values, colours, texts, small, plt.get_cmap(settings["colormap"]), look, found.asked)
+    # A cell in which no language can be told is there all the same, without a rate.
+    texts = [
+        [
+            "" if count is None else "–" if value is None else f"{value:.0f} %"
+            for value, count in zip(*lines, strict=True)
+        ]
+        for lines in zip(found.values, counts["undetermined_language"], strict=True)
+    ]
+    grid.draw(axes, colours, texts, small, plt.get_cmap(settings["colormap"]), look, found.asked)
     grid.label_axes(axes, rows, columns, look)
     title = settings["title"] or "Responses in the language of the prompt"
     note = (
         "Share of the responses whose language can be determined (identification by py3langid);\n"
         "small numbers: responses in which it cannot"
     )
-    empty = "; ".join(grid.explain_empty(found)).capitalize()
+    empty = "; ".join(grid.explain_empty(texts, found.asked)).capitalize()
     explain(figure, f"{title} · {settings['base']}", note + ("; means over seeds." if several else ".") + f"\n{empty}")
     drawn = [
         {
