@@ -36,8 +36,9 @@ def folder(tmp_path, monkeypatch):
     write_lines(tmp_path / "train.jsonl", TRAIN)
     write_lines(tmp_path / "eval.jsonl", EVAL)
     (tmp_path / "shares.csv").write_text("lang,percent\nen,50\n")
-    (tmp_path / "train.es.jsonl").touch()
-    (tmp_path / "eval.es.jsonl").touch()
+    for split, rows in (("train", TRAIN), ("eval", EVAL)):
+        write_lines(tmp_path / f"{split}.es.jsonl", [{"id": row["id"], "instruction": "…"} for row in rows])
+    write_lines(tmp_path / "few.train.es.jsonl", TRAIN[:3])
     (tmp_path / "no-model").mkdir()
     return tmp_path
 
@@ -170,6 +171,11 @@ BAD = {
         [("languages", ["en", "es", "it"])],
         "languages:",
         "it has no data: translate.memory names train.it.jsonl, which does not exist; add the file or leave",
+    ),
+    "language with too few rows": (
+        [("translate.memory", "few.{split}.{lang}.jsonl")],
+        "languages:",
+        "es has too few rows: translate.memory (few.train.es.jsonl) has 3 of the 4 of data.train; add translations or",
     ),
     "training set in another language": (
         [("designs.0.languages", ["en", "it"])],

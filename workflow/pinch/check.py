@@ -83,6 +83,7 @@ def _check_models(config: Config) -> None:
 def _check_memories(experiment: Experiment, split: str) -> None:
     if experiment.config.translate.memory is None:
         return
+    rows = experiment.source_rows(split)
     for lang in experiment.translated(split):
         memory = Path(experiment.memory(split, lang))
         if not memory.is_file():
@@ -91,6 +92,11 @@ def _check_memories(experiment: Experiment, split: str) -> None:
                 "add the file or leave the language out"
             )
         try:
-            memory.open("rb").close()
+            units = sum(bool(line.strip()) for line in memory.open("rb")) if memory.suffix == ".jsonl" else None
         except OSError as error:
             raise PinchError(f"translate.memory: {memory}: cannot be read: {error.strerror}") from None
+        if units is not None and units < rows:
+            raise PinchError(
+                f"languages: {lang} has too few rows: translate.memory ({memory}) has {units} of the {rows} of "
+                f"data.{split}; add translations or leave the language out"
+            )

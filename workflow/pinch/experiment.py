@@ -54,7 +54,7 @@ class Experiment:
     def available(self) -> Available:
         """Rows to draw from, as the sources say or as their local files have."""
         data = self.config.data
-        rows = self._count("data.train", data.train)
+        rows = self.source_rows("train")
         if data.held_out >= rows:
             raise PinchError(
                 f"data.held_out: {data.held_out} of {rows} rows of data.train would leave none to train on"
@@ -68,6 +68,10 @@ class Experiment:
                 raise PinchError(f"data.natural[{index}]: {error}") from None
         return Available(rows - data.held_out, natural)
 
+    def source_rows(self, split: str) -> int:
+        """Rows of data.train or data.eval, those held out among them."""
+        return self._count(f"data.{split}", self._sources(split))
+
     @property
     def n_rows(self) -> int:
         """Rows of a training set, unless a design has a budget of its own."""
@@ -80,7 +84,7 @@ class Experiment:
     @cached_property
     def n_prompts(self) -> int:
         """Prompts of a cell."""
-        wanted, there = self.config.evaluation.prompts, self._count("data.eval", self.config.data.eval)
+        wanted, there = self.config.evaluation.prompts, self.source_rows("eval")
         if wanted and wanted > there:
             raise PinchError(f"evaluation.prompts: {wanted} are wanted, data.eval has {there}")
         return wanted or there
@@ -298,7 +302,7 @@ class Experiment:
         found: dict[str, Sequence[Place]] = {"train": data.train, "eval": data.eval, "natural": data.natural}
         return found[split]
 
-    def _count(self, key: str, found: list[Any]) -> int:
+    def _count(self, key: str, found: Sequence[Any]) -> int:
         total = 0
         for index, source in enumerate(found):
             where = f"{key}[{index}]" if len(found) > 1 else key
