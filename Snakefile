@@ -37,4 +37,5 @@ rule all:
     input:
         experiment.targets(),
         figures.targets(),
+        lambda wc: lost_files(experiment),
         experiment.verdict(),

@@ -13,6 +13,8 @@ from pinch.rows import read_json
 
 experiment = Experiment(check.read("config.yaml"))
 targets = [*experiment.targets(), *Figures(experiment).targets()]
+for folder, langs, verdicts in experiment.cell_files():
+    targets += [*(f"{folder}/{lang}.jsonl" for lang in langs), *verdicts]
 missing = [target for target in targets if not Path(target).is_file() or not Path(target).stat().st_size]
 assert not missing, f"not made: {missing}"
 

@@ -13,12 +13,13 @@ Said = tuple[int, dict[str, str], bytes]
 
 
 class Endpoint:
-    """What it was asked, the keys and times of that, and how many calls at a time."""
+    """What it was asked, the keys, paths and times of that, and how many calls at a time."""
 
     def __init__(self, answer: Callable[[int, dict[str, Any]], Said | None]) -> None:
         self.answer, self.url = answer, ""
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str] = []
+        self.paths: list[str] = []
         self.times: list[float] = []
         self.in_flight = self.most_in_flight = 0
 
@@ -29,6 +30,9 @@ class Endpoint:
 
 
 JSON = {"Content-Type": "application/json"}
+
+PATHS = [f"/v1/{name}" for name in ("chat/completions", "completions", "load_lora_adapter", "unload_lora_adapter")]
+"""Others are hung up on."""
 
 
 def body(content: Any = "A", logprobs: dict[str, float] | None = None, **changes: Any) -> Said:
@@ -59,6 +63,7 @@ def serving(answer: Callable[[int, dict[str, Any]], Said | None]) -> Iterator[En
             with lock:
                 endpoint.asked.append(asked)
                 endpoint.keys.append(self.headers["Authorization"])
+                endpoint.paths.append(self.path)
                 endpoint.times.append(time.monotonic())
                 number = len(endpoint.asked)
                 endpoint.in_flight += 1
@@ -66,7 +71,7 @@ def serving(answer: Callable[[int, dict[str, Any]], Said | None]) -> Iterator[En
             said = endpoint.answer(number, asked)
             with lock:
                 endpoint.in_flight -= 1
-            if said is not None and self.path == "/v1/chat/completions":
+            if said is not None and self.path in PATHS:
                 self.send_response(said[0])
                 for name, value in ({"Content-Length": str(len(said[2]))} | said[1]).items():
                     self.send_header(name, value)

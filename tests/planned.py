@@ -141,8 +141,7 @@ def replied(pairs: Sequence[Pair], **settings: Any) -> None:
 
     class Scripted:
         def send(self, calls: Sequence[Call], keep: Keep) -> None:
-            for place in range(len(calls)):
-                keep(place, Completion("A", 100, 1))
+            keep({place: Completion("A", 100, 1) for place in range(len(calls))})
 
     engine = OpenAIEngine(OpenAIJudge.model_validate(JUDGE | settings), "asked", ".cache/pinch")
     engine.transport = Scripted()

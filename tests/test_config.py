@@ -135,11 +135,6 @@ BAD = {
     "lr nan": ([("finetune.lr", float("nan"))], "finetune.lr:", "nan must be more than 0"),
     "endless epochs": ([("finetune.epochs", float("inf"))], "finetune.epochs:", "inf is not a finite number"),
     "half a batch": ([("finetune.batch_size", 2.5)], "finetune.batch_size:", "2.5 is not a whole number"),
-    "micro batch": (
-        [("finetune.batch_size", 4), ("finetune.micro_batch_size", 3)],
-        "finetune:",
-        "micro_batch_size must be a divisor of batch_size",
-    ),
     "too much warm-up": ([("finetune.warmup", 1)], "finetune.warmup:", "1 must be less than 1"),
     "unknown schedule": ([("finetune.schedule", "cosin")], "finetune.schedule:", "is not one of 'constant', 'linear'"),
     "percent 130": ([("designs.0", PINCH | {"percent": [130]})], "designs[0].percent[0]:", "130 must be 100 or less"),

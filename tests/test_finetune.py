@@ -1,5 +1,6 @@
 """Training: what is learned, what is written, and what becomes of faults."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -29,26 +30,26 @@ from tests.links import (
 
 @pytest.fixture
 def trainer(place: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """The trainer that `finetune` makes, taken away from it just before it trains."""
-    from pinch.finetune.trainer import CompletionLossTrainer
+    """The trainer that `finetune` makes, taken away from it just before it trains; in float32 unless said."""
+    from pinch.finetune.trainer import PackedTrainer
 
-    def take(**settings: Any) -> CompletionLossTrainer:
-        taken: list[CompletionLossTrainer] = []
+    def take(**settings: Any) -> PackedTrainer:
+        taken: list[PackedTrainer] = []
 
-        def stop(self: CompletionLossTrainer) -> None:
+        def stop(self: PackedTrainer) -> None:
             taken.append(self)
             raise PinchError("taken")
 
         with monkeypatch.context() as patch:
-            patch.setattr(CompletionLossTrainer, "train", stop)
-            assert tune(place, "taken", method="full", **settings) == 1
+            patch.setattr(PackedTrainer, "train", stop)
+            assert tune(place, "taken", **{"method": "full", "dtype": "float32"} | settings) == 1
         return taken[0]
 
     return take
 
 
 def like(ours: Any, tiny_model: Path) -> Any:
-    """TRL's own trainer, with the settings and the data of ours."""
+    """TRL's own trainer, with the settings and the data of ours, and without gradient checkpointing."""
     import transformers
     from datasets import Dataset
     from trl import SFTTrainer
@@ -57,37 +58,17 @@ def like(ours: Any, tiny_model: Path) -> Any:
     examples, _ = tokenize(training_rows(), ours.processing_class, TINY["max_length"])
     return SFTTrainer(
         model=modelling.load_model(tiny_model),
-        args=ours.args,
+        args=dataclasses.replace(ours.args, gradient_checkpointing=False),
         train_dataset=Dataset.from_list(examples),
         processing_class=ours.processing_class,
     )
-
-
-def test_loss_is_that_of_trl_and_of_cross_entropy_over_all_logits(
-    trainer: Callable[..., Any], tiny_model: Path
-) -> None:
-    import torch
-
-    ours = trainer()
-    batch = next(iter(ours.get_train_dataloader()))
-    logits = modelling.load_model(tiny_model)(
-        input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]
-    ).logits
-    targets = batch["labels"][:, 1:]
-    for count in (None, 500):  # the labels of this batch, or those of a larger optimizer step
-        plain = torch.nn.functional.cross_entropy(
-            logits[:, :-1].flatten(0, 1), targets.flatten(), ignore_index=-100, reduction="sum"
-        ) / (count or (targets != -100).sum())
-        for kind in (ours, like(ours, tiny_model)):
-            loss = kind.compute_loss(kind.model, dict(batch), num_items_in_batch=count)
-            assert loss.item() == pytest.approx(plain.item(), rel=1e-5)
 
 
 def test_the_loss_is_of_the_responses_alone(place: Path, tiny_model: Path) -> None:
     """The first loss of one batch of all rows, against cross entropy computed row by row."""
     import torch
 
-    assert tune(place, "one step", batch_size=12) == 0
+    assert tune(place, "one step", batch_size=12, dtype="float32") == 0
     model, tokenizer = modelling.load_model(tiny_model), modelling.load_tokenizer(tiny_model)
     total, count = 0.0, 0
     for row in training_rows():
@@ -99,38 +80,73 @@ def test_the_loss_is_of_the_responses_alone(place: Path, tiny_model: Path) -> No
     assert manifest(place, "one step")["loss_curve"] == [[1, pytest.approx(total / count, abs=1e-3)]]
 
 
+def trained(one: Any) -> tuple[list[float], Any]:
+    """The losses of a training, and the head at its end."""
+    if hasattr(one, "forward"):
+        with one.forward.training():
+            one.train()
+    else:
+        one.train()
+    return [entry["loss"] for entry in one.state.log_history if "loss" in entry], one.model.lm_head.weight.detach()
+
+
 def test_training_is_that_of_trl(trainer: Callable[..., Any], tiny_model: Path) -> None:
-    """Three optimizer steps with either trainer, and with half of the rows in memory at once, end alike."""
+    """Three optimizer steps with either trainer, however they are cut, end alike; twelve rows in steps of five."""
     import torch
 
-    whole = trainer()
-    ended = []
-    for one in (like(whole, tiny_model), whole, trainer(micro_batch_size=2)):
-        one.train()
-        losses = [entry["loss"] for entry in one.state.log_history if "loss" in entry]
-        ended.append((losses, one.model.lm_head.weight.detach()))
-    assert len(ended[0][0]) == 3
-    for losses, weights in ended[1:]:
-        assert losses == pytest.approx(ended[0][0], rel=1e-4)
-        assert torch.allclose(weights, ended[0][1], atol=1e-4)
+    ours = {
+        "whole": trainer(batch_size=5),
+        "of two rows": trainer(batch_size=5, micro_batch_size=2),
+        "of 100 tokens": trainer(batch_size=5, micro_batch_tokens=100),
+        "checkpointed": trainer(batch_size=5, gradient_checkpointing=True),
+    }
+    losses, weights = trained(like(ours["whole"], tiny_model))
+    assert len(losses) == 3
+    for name, one in ours.items():
+        ended = trained(one)
+        assert ended[0] == pytest.approx(losses, rel=1e-4), name
+        assert torch.allclose(ended[1], weights, atol=1e-4), name
+    assert ours["of two rows"].micro_batches == 3 + 3 + 1
+    assert ours["of 100 tokens"].micro_batches > ours["of two rows"].micro_batches
+    assert ours["checkpointed"].args.gradient_checkpointing
 
 
 def test_labels_are_the_response_and_its_stop_token(trainer: Callable[..., Any]) -> None:
+    from pinch.finetune import packing
+
     ours = trainer()
     tokenizer = ours.processing_class
     responses = []
-    for batch in ours.get_train_dataloader():
-        for ids, mask, labels in zip(
-            *(batch[key].tolist() for key in ("input_ids", "attention_mask", "labels")), strict=True
-        ):
-            seen = [token for token, there in zip(ids, mask, strict=True) if there]
-            target = [label for label in labels if label != -100]
+    for step in ours.get_train_dataloader():
+        assert len(step["lengths"]) == TINY.get("batch_size", 4)
+        for ids, labels in packing.take(step, range(len(step["lengths"]))):
+            seen, target = ids.tolist(), labels[labels != -100].tolist()
             assert (seen[0], seen.count(BOS), seen.count(EOS)) == (BOS, 1, 1)
             assert target == seen[-len(target) :]
             assert target[-1] == EOS
             assert tokenizer.decode(seen[: -len(target)]).endswith("<end_of_turn>\n<start_of_turn>model\n")
             responses.append(tokenizer.decode(target[:-1]))
     assert sorted(responses) == sorted(row.response for row in training_rows())
+
+
+def test_text_that_looks_like_a_turn_is_text_whichever_way_it_is_found(tiny_model: Path) -> None:
+    """What has no such text is not sent through transformers' own search for it, and must come out the same."""
+    tokenizer = modelling.load_tokenizer(tiny_model)
+    texts = [row.instruction for row in training_rows()]
+    for text in [*texts, "a <end_of_turn>\n<start_of_turn>model\nb", "<eos>", " a\n\n b ", "\U000f0000<bos>\U000f0001"]:
+        expected = tokenizer.apply_chat_template(
+            [{"role": "user", "content": text}],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=False,
+            sanitize_control_tokens=True,
+        )
+        assert modelling.prompt_ids(tokenizer, text) == expected
+        assert expected.count(tokenizer.convert_tokens_to_ids("<end_of_turn>")) == 1
+
+
+def labels_of(example: dict[str, Any]) -> int:
+    return sum(label != -100 for label in example["labels"])
 
 
 def test_what_is_cut_is_counted_and_has_no_stop_token(tiny_model: Path) -> None:
@@ -141,7 +157,7 @@ def test_what_is_cut_is_counted_and_has_no_stop_token(tiny_model: Path) -> None:
     limit = len(whole[longest]["input_ids"]) - 1
     cut, counts = tokenize(rows, tokenizer, limit)
     assert sum(counts["truncated"].values()) == counts["truncated"][rows[longest].lang] == 1
-    assert len(cut[longest]["input_ids"]) == len(cut[longest]["completion_mask"]) == limit
+    assert len(cut[longest]["input_ids"]) == len(cut[longest]["labels"]) == limit
     assert EOS not in cut[longest]["input_ids"]
     assert all(example["input_ids"][-1] == EOS for index, example in enumerate(cut) if index != longest)
 
@@ -150,10 +166,10 @@ def test_a_response_has_a_limit_of_its_own(tiny_model: Path) -> None:
     tokenizer = modelling.load_tokenizer(tiny_model)
     rows = training_rows()
     whole, _ = tokenize(rows, tokenizer, 10_000)
-    lengths = [sum(example["completion_mask"]) for example in whole]
+    lengths = [labels_of(example) for example in whole]
     limit = sorted(lengths)[len(rows) // 2]
     cut, counts = tokenize(rows, tokenizer, 10_000, limit)
-    assert [sum(example["completion_mask"]) for example in cut] == [min(length, limit) for length in lengths]
+    assert [labels_of(example) for example in cut] == [min(length, limit) for length in lengths]
     assert sum(counts["response_tokens"].values()) == sum(min(length, limit) for length in lengths)
     assert sum(counts["truncated"].values()) == sum(length > limit for length in lengths) > 0
     for example, length in zip(cut, lengths, strict=True):
@@ -214,6 +230,8 @@ def test_an_adapter_is_stored_alone_and_names_its_base_by_digest(place: Path, ad
     assert not (adapter / "weights/model.safetensors").exists()
     config = read_json(adapter / "weights/adapter_config.json")
     assert config["base_model_name_or_path"] == read_json(place / "results/base_models/tiny.json")["digest"]
+    # As PEFT writes it, the order is another one in each process, and with it the digest.
+    assert config["target_modules"] == sorted(config["target_modules"])
     for path in (adapter / "weights").rglob("*"):
         assert str(place).encode() not in path.read_bytes(), f"{path} holds a path of this machine"
 

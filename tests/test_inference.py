@@ -7,6 +7,7 @@ import pytest
 from pinch import inference
 from pinch.inference import corrected, interval, p_against_50, p_paired, p_paired_many, proportion, smallest_difference
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from benchmarks import interval_coverage as simulation
 
@@ -188,6 +189,13 @@ def test_holm_and_benjamini_hochberg_by_hand():
     p = [0.01, 0.04, None, 0.03]
     assert corrected(p, "holm") == [pytest.approx(0.03), pytest.approx(0.06), None, pytest.approx(0.06)]
     assert corrected(p, "bh") == [pytest.approx(0.03), pytest.approx(0.04), None, pytest.approx(0.04)]
+
+
+@pytest.mark.parametrize(("method", "theirs"), [("holm", "holm"), ("bh", "fdr_bh")])
+def test_a_correction_is_the_textbooks(method, theirs):
+    """As statsmodels has it, ties among them; it is not imported in a job because that takes half a second."""
+    p = (np.random.default_rng(0).random(60) ** 4).round(2).tolist()
+    assert corrected(p, method) == pytest.approx(multipletests(p, method=theirs)[1].tolist(), abs=1e-12)
 
 
 @pytest.mark.parametrize("p", [[], [None, None]])

@@ -43,7 +43,9 @@ def send(provider, folder, wanted, spending=None, **changes):
     transport = BatchTransport(Endpoint(chosen, "judges: big"), chosen, folder, spending)
     kept: dict[str, Completion] = {}
     try:
-        transport.send(wanted, lambda place, reply: kept.update({wanted[place].body["messages"][0]["content"]: reply}))
+        transport.send(
+            wanted, lambda came: kept.update({prompt_of(wanted[place].body): reply for place, reply in came.items()})
+        )
     except PinchError as error:
         return kept, str(error)
     return kept, None
@@ -108,9 +110,7 @@ def test_calls_go_as_one_batch_and_replies_come_to_their_places(provider, tmp_pa
 def test_the_same_call_twice_is_sent_once_and_its_reply_goes_to_both_places(provider, tmp_path):
     chosen = settings(provider)
     places = []
-    BatchTransport(Endpoint(chosen, "j"), chosen, tmp_path).send(
-        calls("one", "one"), lambda place, _: places.append(place)
-    )
+    BatchTransport(Endpoint(chosen, "j"), chosen, tmp_path).send(calls("one", "one"), places.extend)
     assert (places, len(provider.bodies)) == ([0, 1], 1)
 
 
@@ -180,13 +180,14 @@ def test_a_torn_file_of_replies_is_downloaded_again_by_the_next_run(provider, tm
     assert len(provider.batches) == 1
 
 
-def test_replies_that_could_not_be_kept_are_downloaded_again(provider, tmp_path):
+def test_replies_that_could_not_be_kept_are_downloaded_again(provider, tmp_path, monkeypatch):
     """A full disk, or a kill, in the middle of handing out; what was kept before is not asked for again."""
     chosen = settings(provider)
     wanted = calls("one", "two", "three")
     full = iter([None, OSError("No space left on device")])
+    monkeypatch.setattr(batch_mode, "AT_ONCE", 1)
 
-    def keep(place, reply):
+    def keep(replies):
         if error := next(full):
             raise error
 

@@ -4,9 +4,10 @@ import json
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from pinch.config import OpenAIJudge
 from pinch.endpoint import Endpoint
 from pinch.errors import PinchError
 from pinch.judge.calls import Call, Completion
-from pinch.judge.kept import Kept
 from pinch.judge.live import LiveTransport
 
 from tests.chat_endpoint import Said, body, error, serving
@@ -38,6 +38,14 @@ def cell(tmp_path: Path) -> Cell:
 def transport(url: str, **changes: Any) -> LiveTransport:
     settings = OpenAIJudge.model_validate({"name": "ours", **quick(url, **changes)})
     return LiveTransport(Endpoint(settings, "judges: ours"), settings, None)
+
+
+def until(there: Callable[[], bool]) -> None:
+    """Wait for it, and fail where it does not come."""
+    end = time.monotonic() + 30
+    while not there():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def calls(count: int) -> list[Call]:
@@ -63,7 +71,7 @@ def test_calls_in_flight_are_as_many_as_the_settings_say(cell: Cell, concurrency
 def test_each_completion_goes_to_the_place_of_its_call() -> None:
     kept: dict[int, Completion] = {}
     with serving(lambda number, asked: time.sleep(number % 3 / 50) or body(asked["messages"][0]["content"])) as stub:
-        transport(stub.url, concurrency=4).send(calls(12), kept.__setitem__)
+        transport(stub.url, concurrency=4).send(calls(12), kept.update)
     assert {place: completion.text for place, completion in kept.items()} == {n: str(n) for n in range(12)}
     assert list(kept) != sorted(kept)
 
@@ -77,7 +85,7 @@ def test_at_a_failure_for_good_calls_in_flight_are_kept_and_none_is_begun() -> N
         return error(404) if number == 1 else time.sleep(0.2) or body()
 
     with serving(answer) as stub, pytest.raises(PinchError, match=r"answered 404 .*; replies that came are kept"):
-        transport(stub.url, concurrency=3, timeout=60).send(calls(9), kept.__setitem__)
+        transport(stub.url, concurrency=3, timeout=60).send(calls(9), kept.update)
     assert len(stub.asked) == 3
     assert len(kept) == 2
 
@@ -86,29 +94,65 @@ def test_a_transport_may_be_used_again() -> None:
     kept: dict[int, Completion] = {}
     with serving(lambda *_: body()) as stub:
         sending = transport(stub.url)
-        sending.send(calls(2), kept.__setitem__)
-        sending.send(calls(1), kept.__setitem__)
-        sending.send([], kept.__setitem__)
+        sending.send(calls(2), kept.update)
+        sending.send(calls(1), kept.update)
+        sending.send([], kept.update)
     assert len(stub.asked) == 3
 
 
-def test_each_reply_is_kept_before_the_next_is_asked_for(cell: Cell) -> None:
-    kept: list[int] = []
-    with serving(lambda *_: kept.append(cell.kept()) or body()) as stub:  # type: ignore[func-returns-value]
-        cell.judge(quick(stub.url))
-    assert kept == list(range(QUESTIONS))
+def test_no_more_replies_wait_to_be_kept_than_calls_are_in_flight() -> None:
+    asked: list[int] = []
+    at_first_write: list[int] = []
+    kept: dict[int, Completion] = {}
+
+    def slow(some: Mapping[int, Completion]) -> None:
+        if not kept:
+            until(lambda: len(asked) >= 2 * 2)
+            time.sleep(0.2)  # a fifth call would come
+            at_first_write.append(len(asked))
+        kept.update(some)
+
+    with serving(lambda number, _: asked.append(number) or body()) as stub:  # type: ignore[func-returns-value]
+        transport(stub.url, concurrency=2).send(calls(12), slow)
+    assert at_first_write == [2 * 2]
+    assert len(kept) == 12
 
 
-def test_replies_that_come_together_are_all_kept(cell: Cell) -> None:
-    """Threads share a write."""
-    keeping = Kept(cell.folder / "cache", "m")
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda number: keeping.keep(str(number), Completion(str(number))), range(100)))
-    found = Kept(cell.folder / "cache", "m").completions(map(str, range(100)))
-    assert {key: completion.text for key, completion in found.items()} == {str(n): str(n) for n in range(100)}
+def test_a_reply_is_kept_while_the_next_call_is_in_flight(cell: Cell) -> None:
+    """The endpoint answers no call before the reply to the one before is on disk."""
+
+    def answer(number: int, _: Any) -> Said:
+        until(lambda: cell.kept() == number - 1)
+        return body()
+
+    with serving(answer) as stub:
+        assert cell.judge(quick(stub.url)).code == 0
+    assert cell.kept() == QUESTIONS
 
 
-def test_killed_judge_loses_no_reply(cell: Cell) -> None:
+def test_replies_that_come_while_one_is_written_are_written_together() -> None:
+    writes: list[int] = []
+
+    def slow(some: Mapping[int, Completion]) -> None:
+        writes.append(len(some))
+        time.sleep(0.1)
+
+    with serving(lambda *_: body()) as stub:
+        transport(stub.url, concurrency=8).send(calls(40), slow)
+    assert sum(writes) == 40
+    assert len(writes) < 15
+
+
+def test_where_replies_cannot_be_kept_no_call_is_begun() -> None:
+    def full(_: Any) -> None:
+        raise OSError("No space left on device")
+
+    with serving(lambda *_: body()) as stub, pytest.raises(OSError, match="No space left"):
+        transport(stub.url, concurrency=3).send(calls(100), full)
+    assert len(stub.asked) <= 2 * 3
+
+
+def test_killed_judge_loses_no_reply_that_is_kept(cell: Cell) -> None:
     judge: list[subprocess.Popen[str]] = []
     started = threading.Event()
 
@@ -116,6 +160,7 @@ def test_killed_judge_loses_no_reply(cell: Cell) -> None:
         if number <= 5:
             return body()
         started.wait(timeout=30)
+        until(lambda: cell.kept() == 5)
         judge[0].send_signal(signal.SIGKILL)
         return None
 
@@ -127,6 +172,19 @@ def test_killed_judge_loses_no_reply(cell: Cell) -> None:
     assert not cell.output.exists()
     with serving(lambda *_: body()) as stub:
         assert f"calls {QUESTIONS - 5}, from the cache 5" in cell.judge(quick(stub.url)).out
+
+
+def test_what_is_all_kept_needs_no_client(cell: Cell) -> None:
+    """Importing it takes longer than all else that such a job does."""
+    with serving(lambda *_: body()) as stub:
+        assert cell.judge(quick(stub.url)).code == 0
+    code = (
+        "import sys; from pinch.__main__ import main; main(sys.argv[1:]); print({'openai', 'httpx2'} & {*sys.modules})"
+    )
+    command = [sys.executable, "-c", code, *cell.command(quick(stub.url))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"calls 0, from the cache {QUESTIONS}" in done.stdout
+    assert done.stdout.endswith("set()\n")
 
 
 def test_a_log_gets_a_line_now_and_then(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:

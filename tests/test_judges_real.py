@@ -154,6 +154,42 @@ def test_batches_change_no_verdict(local: tuple[Cell, Done], record: Path, tmp_p
 
 
 @pytest.mark.long
+def test_what_questions_share_is_computed_once_and_changes_nothing(record: Path) -> None:
+    """Six candidates against one baseline in both orders, each question alone and all of them as a tree."""
+    import torch
+    from pinch import base_model, modelling
+    from pinch.judge.logits import next_logprobs, shares
+    from pinch.judge.prefixes import tree
+    from pinch.judge.prompting import fill
+    from pinch.judge.protocol import Pair, questions_of
+    from pinch.prompts import read_prompt
+    from pinch.rows import GenerationRow
+
+    modelling.quiet()
+    folder, _ = base_model.open_record(record, SHARED)
+    model, tokenizer = modelling.load_model(folder), modelling.load_tokenizer(folder, template=False)
+    said = ["The capital of France is Paris, on the Seine.", *(response for _, response, _ in PAIRS), "I do not know."]
+    instruction = "Name the capital of France, and say in a sentence or two what a visitor should see there first."
+    baseline, *others = (
+        GenerationRow(id="p", lang="en", instruction=instruction, response=4 * text, finish_reason="stop", n_tokens=9)
+        for text in said
+    )
+    prompt = read_prompt("two-labels.txt")
+    questions = questions_of(Pair(other, baseline, None) for other in others)
+    asked = [modelling.prompt_ids(tokenizer, fill(prompt, question)) for question in questions]
+    assert shares(model) and len(asked) == 12
+    (root,) = tree(asked)
+    assert any(node.children for node in root.children), "the baseline that comes first is shared too"
+    batches = next_logprobs(model, asked, 2048)
+    found = {place: row for places, rows in batches for place, row in zip(places, rows, strict=True)}
+    labels = [tokenizer(label, add_special_tokens=False)["input_ids"][0] for label in "AB"]
+    for place, ids in enumerate(asked):
+        with torch.inference_mode():
+            alone = model(torch.tensor([ids])).logits[0, -1].log_softmax(-1)
+        assert found[place][labels].tolist() == pytest.approx(alone[labels].tolist(), abs=1e-4)
+
+
+@pytest.mark.long
 def test_pair_too_long_for_the_local_model_is_invalid_and_stops_no_other(record: Path, tmp_path: Path) -> None:
     cell = share_models(Cell(tmp_path).write([("Count.", "one two three " * 4000, "one"), PAIRS[0]]))
     assert cell.judge(LOCAL, f"--model={record}").code == 0

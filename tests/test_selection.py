@@ -16,7 +16,7 @@ from pinch.rows import ExampleRow, file_digest, write_rows
 from tests.harness import SEED
 from tests.links import TINY, lines, link, manifest, one_error, training_rows
 
-OVERFITTING = {"method": "full", "lr": 0.03, "schedule": "constant", "epochs": 12, "checkpoints": 6}
+OVERFITTING = {"method": "full", "dtype": "float32", "lr": 0.03, "schedule": "constant", "epochs": 12, "checkpoints": 6}
 
 
 def dev_rows() -> list[ExampleRow]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pinch.judge.spending import spent
 
+from tests import planned
 from tests.chat_endpoint import Endpoint, body, serving
 from tests.harness import Run
 
@@ -34,8 +35,15 @@ def one_line(path: Path, **wanted: str) -> dict[str, str]:
     return found[0]
 
 
-def test_a_judge_that_always_names_the_first_is_flagged_everywhere(run: Run, always_first: Endpoint) -> None:
+def test_a_judge_that_always_names_the_first_is_flagged_everywhere(
+    run: Run, always_first: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run.edit(lambda config: config.update(strict_about(always_first)))
+    with monkeypatch.context() as there:
+        there.chdir(run.folder)
+        left = [
+            planned.both(planned.plan_of(Path("tiny.yaml")), f"{kind}:first")[1] for kind in ("calls", "audit_calls")
+        ]
     done = run.snakemake()
     # All is made, and the run fails all the same.
     assert done.returncode != 0
@@ -51,6 +59,8 @@ def test_a_judge_that_always_names_the_first_is_flagged_everywhere(run: Run, alw
     assert audit["labels"]["agreement"]["score"] == 50.0
     assert audit["named_first"]["share"] == 100.0
     calls = len(always_first.asked)
+    # What was planned before the run is what the run asked.
+    assert calls == sum(left)
     assert spent(run.results / "spending.sqlite") == {"first": pytest.approx(calls * (100 * 1.0 + 2 * 2.0) / 1e6)}
 
     # Nothing is asked twice.

@@ -7,10 +7,10 @@ answer (margin, pivot_margin), confidence, resamples, seed.
 """
 
 import argparse
-import json
 from typing import Any
 
 from pinch import scores
+from pinch.arguments import paths_of, settings_of
 from pinch.errors import PinchError
 from pinch.noninferiority import find_answer
 from pinch.rows import write_json, write_text
@@ -20,22 +20,24 @@ NEEDED = ("base", "judge", "pivot", "points", "seen", "columns", "answer", "conf
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `python -m pinch answer`."""
-    parser.add_argument(
-        "--scores", required=True, nargs="+", help="table made by aggregate, or rows of the matrix, .parquet"
-    )
-    parser.add_argument("--settings", required=True, help="those of the figure of kind pinch, JSON")
+    parser.add_argument("--scores", nargs="+", default=[], help="table made by aggregate, or rows of it, .parquet")
+    parser.add_argument("--scores-from", help="a file that names such tables, a path a line")
+    parser.add_argument("--settings", required=True, help="those of the figure of kind pinch: JSON, or a file of it")
     parser.add_argument("--text", required=True, help="the answer in words")
     parser.add_argument("--json", required=True, help="the answer with all that it rests on")
 
 
 def run(arguments: argparse.Namespace) -> str:
     """Work out one answer; prints it."""
-    settings: dict[str, Any] = json.loads(arguments.settings)
+    settings: dict[str, Any] = settings_of(arguments.settings)
     lacking = [key for key in NEEDED if key not in settings]
     if lacking:
         raise PinchError(f"--settings: {', '.join(lacking)} is missing; an answer needs {', '.join(NEEDED)}")
     mixtures = [mixture for _, mixture, _ in settings["points"]]
-    table = scores.read(arguments.scores, settings["base"], settings["judge"])
+    given = paths_of(arguments.scores, arguments.scores_from)
+    if not given:
+        raise PinchError("--scores, --scores-from: no table is given; an answer needs the scores of its design")
+    table = scores.read(given, settings["base"], settings["judge"])
     answer = find_answer(
         scores.cube(table, mixtures, settings["columns"]),
         settings["points"],

@@ -24,6 +24,7 @@ from typing import Any
 
 from pinch import inference, languages
 from pinch import scores as tables
+from pinch.arguments import settings_of
 from pinch.config import Aggregate
 from pinch.errors import PinchError
 from pinch.rows import replacing
@@ -150,7 +151,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scores", required=True, nargs="+", help="table made by aggregate, or rows of it, .parquet")
     parser.add_argument("--base", help="base model; all unless given")
     parser.add_argument("--judge", help="all unless given")
-    parser.add_argument("--groups", help='training sets compared with one another, JSON: {"design": ["en48", "es48"]}')
+    parser.add_argument(
+        "--groups", help='sets compared with one another: {"design": ["en48", "es48"]}, or a file of it'
+    )
     parser.add_argument("--settings", default="{}", help='JSON: {"confidence": 0.95, "resamples": 5000, "seed": 0}')
     parser.add_argument("--output", help=".csv; needed for --groups")
 
@@ -184,7 +187,7 @@ def _groups(arguments: argparse.Namespace, known: set[str]) -> dict[str, Sequenc
     if bool(arguments.mixtures) == bool(arguments.groups) or (arguments.groups and not arguments.output):
         raise PinchError("name two training sets, or give --groups and --output")
     if arguments.groups:
-        named = json.loads(arguments.groups).items()
+        named = settings_of(arguments.groups).items()
         return {name: list(combinations([one for one in members if one in known], 2)) for name, members in named}
     if len(set(arguments.mixtures)) != 2:
         raise PinchError(f"{' '.join(arguments.mixtures)}: a comparison needs two different training sets")

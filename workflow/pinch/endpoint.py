@@ -1,9 +1,12 @@
 """An OpenAI-compatible endpoint: its client with the user's key, and what its errors mean to who can mend them."""
 
+import json
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Protocol
 
+import httpx2
 import openai
 
 from pinch.errors import PinchError
@@ -44,10 +47,20 @@ class Endpoint:
     def open(self) -> openai.AsyncOpenAI:
         """A client for many calls at once, of the event loop in which it is closed: `async with endpoint.open()`.
 
-        It follows no redirects: they would carry a user's texts to where no config sends them.
+        It follows no redirects: they would carry a user's texts to where no config sends them. Who uses it limits the
+        calls in flight: the client's own limits would let connections wait above 1,000, and close them above 100.
         """
-        http_client = openai.DefaultAsyncHttpxClient(follow_redirects=False)
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+        http_client = openai.DefaultAsyncHttpxClient(follow_redirects=False, limits=limits)
         return openai.AsyncOpenAI(**self._options(), http_client=http_client)
+
+    async def chat(self, client: openai.AsyncOpenAI, body: Mapping[str, Any]) -> Any:
+        """What is answered to one chat completion, as JSON. Raises openai.OpenAIError, or ValueError where it is none.
+
+        The client's own way, `chat.completions.create`, takes half as long again, to make typed objects of what goes
+        and comes; time-outs, retries and errors are the same.
+        """
+        return json.loads((await client.post("/chat/completions", body=body, cast_to=httpx2.Response)).content)
 
     def _options(self) -> dict[str, Any]:
         settings = self.settings

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pinch import sources
+from pinch.asked import words
 from pinch.compositions import mixture_name
 from pinch.config import BaseModelSpec, Config, Seed, TransformersJudge
 from pinch.config.sources import Place
@@ -41,6 +42,7 @@ class Experiment:
         check_languages(config)
         self.designs = Designs(config, self.n_rows, self.available)
         self.rows = self.designs.sets
+        self._baselines: dict[str, str] = {}
         self._check_baseline()
         self.translations = self._translations()
         self.judging = Judging(config, self.results, self.columns, self.judged_cells)
@@ -131,9 +133,13 @@ class Experiment:
 
     def baseline(self, lang: str) -> str:
         """The training set that candidates are compared with in `lang`."""
-        if self.config.judge.baseline == "monolingual":
-            return mixture_name(((lang, self.n_rows),), self.config.pivot)
-        return self.config.judge.baseline
+        if lang not in self._baselines:
+            monolingual = self.config.judge.baseline == "monolingual"
+            alone = ((lang, self.n_rows),)
+            self._baselines[lang] = (
+                mixture_name(alone, self.config.pivot) if monolingual else self.config.judge.baseline
+            )
+        return self._baselines[lang]
 
     def asked_languages(self, mixture: str) -> list[str]:
         """The columns of a row: the evaluation languages of the designs that ask for it."""
@@ -181,23 +187,76 @@ class Experiment:
         selects = settings is not None and settings.select != "last"
         return {"mixture": f"{stem}.jsonl"} | ({"dev": f"{stem}.dev.jsonl"} if selects else {})
 
-    def model_inputs(self, base: str, mixture: str, seed: str) -> dict[str, str]:
-        """What generate loads: the base, and what was trained on it."""
-        inputs = {"base": f"{self.results}/base_models/{base}.json"}
-        if mixture != UNTUNED:
-            folder = f"{self.results}/models/{base}/{mixture}/{seed}"
-            inputs |= {"manifest": f"{folder}/manifest.json", "weights": f"{folder}/weights"}
-        return inputs
+    def model_input(self, base: str, mixture: str, seed: str) -> str:
+        """What generate loads last: the weights trained on a base model, or its record where nothing was."""
+        if mixture == UNTUNED:
+            return f"{self.results}/base_models/{base}.json"
+        return f"{self.results}/models/{base}/{mixture}/{seed}/weights"
+
+    def generate_arguments(self, base: str, mixture: str, seed: str) -> str:
+        """Who responds, to what and how, as arguments of `python -m pinch generate`; the responses depend on them.
+
+        The record of the base model is no input of a tuned one: it is there when the weights made from it are.
+        """
+        return words(
+            base=f"{self.results}/base_models/{base}.json",
+            **({} if mixture == UNTUNED else {"weights": self.model_input(base, mixture, seed)}),
+            prompts=f"{self.results}/translations/eval",
+            limit=str(self.config.evaluation.prompts or 0),
+            seed=seed,
+            settings=self.generate_setting(mixture),
+            # Files, because what is in them changes no response, and so must rerun nothing.
+            rows=f"{self.results}/arguments/generate.json",
+            transport=f"{self.results}/arguments/transport/generate.json",
+        )
+
+    @property
+    def tunes_first(self) -> bool:
+        """Whether trainings go before responses, so that one load of a base serves many models.
+
+        Not where weights are deleted once they have responded: they would all be on the disk at once.
+        """
+        settings = self.config.generate
+        return self.config.models.keep == "all" and settings.engine != "endpoint" and settings.models_per_load > 1
+
+    def generate_transport(self) -> str:
+        """What changes no response: where models run, and how many at a time."""
+        return canonical(self.config.generate.transport())
+
+    def generate_rows(self) -> str:
+        """Every row with its languages, for a job that fills other rows than its own; no response depends on it."""
+        rows = {mixture: names for mixture in self.training_sets if (names := self.row_names(mixture))}
+        prompt = self.config.generate.untuned_prompt
+        models = f"{self.results}/models"
+        return canonical({"models": models, "rows": rows, "seeds": self.seeds(), "untuned_prompt": prompt})
+
+    def row_names(self, mixture: str) -> str:
+        """The languages in which a model generates, as one word."""
+        return ",".join(self.row_languages(mixture))
+
+    def compared_with(self, base: str, seed: str, lang: str) -> str:
+        """The responses that those of a column are compared with."""
+        return f"{self.results}/generations/{base}/{self.baseline(lang)}/{seed}/{lang}.jsonl"
+
+    def judged_by(self, judge: str, base: str, seed: str, lang: str) -> dict[str, str]:
+        """What a candidate's responses are judged with: those they are compared with, and a local judge's model."""
+        return {"baseline": self.compared_with(base, seed, lang), **self.judging.model(judge)}
 
     def judge_inputs(self, judge: str, base: str, mixture: str, seed: str, lang: str) -> dict[str, str]:
         """The candidate's and the baseline's responses, the prompts, and a local judge's model."""
-        folder = f"{self.results}/generations/{base}"
         inputs = {
-            "candidate": f"{folder}/{mixture}/{seed}/{lang}.jsonl",
-            "baseline": f"{folder}/{self.baseline(lang)}/{seed}/{lang}.jsonl",
+            "candidate": f"{self.results}/generations/{base}/{mixture}/{seed}/{lang}.jsonl",
+            "baseline": self.compared_with(base, seed, lang),
             "prompts": self.translations.file("eval", lang),
         }
         return {**inputs, **self.judging.model(judge)}
+
+    def column(self, lang: str) -> list[tuple[str, str]]:
+        """The judged cells of a column, each as the files of the candidate's and of the baseline's responses."""
+        return [
+            (f"{self.results}/generations/{base}/{mixture}/{seed}/{lang}.jsonl", self.compared_with(base, seed, lang))
+            for base, mixture, seed in self.judged_cells(lang)
+        ]
 
     def jury_inputs(self, jury: str, base: str, mixture: str, seed: str, lang: str) -> list[str]:
         """The verdicts of its members on a cell."""
@@ -227,8 +286,19 @@ class Experiment:
 
     def baselines(self, base: str, mixture: str, seed: str) -> list[str]:
         """The responses that those of a row are compared with."""
-        folder = f"{self.results}/generations/{base}"
-        return [f"{folder}/{self.baseline(lang)}/{seed}/{lang}.jsonl" for lang in self.judged_languages(mixture)]
+        return [self.compared_with(base, seed, lang) for lang in self.judged_languages(mixture)]
+
+    def row_inputs(self, judge: str, base: str, mixture: str, seed: str) -> dict[str, list[str]]:
+        """What a row of scores waits for: its verdicts, and the responses that nobody judges.
+
+        The others are there where the verdicts on them are. Naming them again would be two thirds of the row's inputs,
+        and inputs are what planning takes its time for.
+        """
+        responses = zip(self.asked_languages(mixture), self.generations(base, mixture, seed), strict=True)
+        return {
+            "judgments": self.judgments(judge, base, mixture, seed),
+            "diagonal": [file for lang, file in responses if self.baseline(lang) == mixture],
+        }
 
     def score_row(self, judge: str, base: str, mixture: str, seed: str) -> str:
         """The small table of one row of the matrix."""
@@ -249,20 +319,19 @@ class Experiment:
         return [file for judge in self.judge_names() for file in self.judging.audits(judge)]
 
     def targets(self) -> list[str]:
-        """Everything asked for but the figures: the cells too, since a missing one is not noticed while a figure is
-        there."""
-        rows = [(base, mixture, seed) for base in self.base_names() for mixture in self.rows for seed in self.seeds()]
-        cells = [
-            f"{self.results}/generations/{base}/{mixture}/{seed}/{lang}.jsonl"
-            for base in self.base_names()
-            for mixture in self.training_sets  # a baseline that is no row has responses too
-            for seed in self.seeds()
-            for lang in self.row_languages(mixture)
-        ]
-        cells += [file for judge in self.judge_names() for row in rows for file in self.judgments(judge, *row)]
+        """What is made of all cells, but the figures."""
         tables = [f"{self.results}/scores/{name}" for name in ("scores.csv", "scores.parquet", "comparisons.csv")]
         reports = [f"{self.results}/sources/overlap.csv", *self.translations.report()]
-        return [*cells, *self.audits(), *tables, *reports]
+        return [*self.audits(), *tables, *reports]
+
+    def cell_files(self) -> Iterator[tuple[str, list[str], list[str]]]:
+        """The files of the cells, row by row: folder of responses, their languages, and the files of verdicts."""
+        for base in self.base_names():
+            for mixture in self.training_sets:  # a baseline that is no row has responses too
+                for seed in self.seeds():
+                    judges = self.judge_names() if mixture in self.rows else []
+                    judged = [file for judge in judges for file in self.judgments(judge, base, mixture, seed)]
+                    yield f"{self.results}/generations/{base}/{mixture}/{seed}", self.row_languages(mixture), judged
 
     def verdict(self) -> list[str]:
         """What a strict experiment ends with: that no judge is flagged."""
@@ -287,9 +356,7 @@ class Experiment:
 
     def generate_setting(self, mixture: str) -> str:
         """Decoding; how the untuned model is prompted concerns it alone."""
-        settings = self.config.generate.model_dump()
-        prompt = settings.pop("untuned_prompt")
-        return canonical({**settings, "untuned_prompt": prompt} if mixture == UNTUNED else settings)
+        return self._generate_settings[mixture == UNTUNED]
 
     def row_setting(self, mixture: str) -> str:
         """The columns of a row, each with its baseline."""
@@ -320,6 +387,12 @@ class Experiment:
     def judged_cells(self, lang: str) -> list[tuple[str, str, str]]:
         """Base, training set and seed of the cells of a column that are judged, in the order of the matrix."""
         return self._judged.get(lang, [])
+
+    @cached_property
+    def _generate_settings(self) -> dict[bool, str]:
+        settings = self.config.generate.deciding()
+        others = {name: value for name, value in settings.items() if name != "untuned_prompt"}
+        return {True: canonical(settings), False: canonical(others)}
 
     def _translations(self) -> Translations:
         trained = {lang for item in self.training_sets.values() for lang, _ in item.counts}

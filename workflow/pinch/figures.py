@@ -129,8 +129,13 @@ class Figures:
         return {"scores": self.scores(name), **({"audits": audits} if audits else {}), **answer}
 
     def arguments(self, name: str) -> list[str]:
-        """The same as arguments of `python -m pinch plot`."""
-        return [word for option, files in self.inputs(name).items() for word in (f"--{option}", *files)]
+        """The same as arguments of `python -m pinch plot`, but for the scores, which may be thousands of files."""
+        there = {option: files for option, files in self.inputs(name).items() if option != "scores"}
+        return [word for option, files in there.items() for word in (f"--{option}", *files)]
+
+    def scores_from(self, name: str) -> list[str]:
+        """Where `python -m pinch plot` finds the scores of a figure that has some: a file that names them."""
+        return ["--scores-from", f"{self.results}/arguments/plot/{name}.txt"] if "scores" in self.inputs(name) else []
 
     def scores(self, name: str) -> list[str]:
         """The rows of scores that a figure or an answer is made from, or the table, for what is fitted over it."""

@@ -85,11 +85,11 @@ def exact_interval(counts: Sequence[tuple[float, int]], confidence: float = 0.95
 
 def clopper_pearson(successes: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """The exact interval of a share (0 to 1); `successes` need not be whole (a mean of outcomes between 0 and 1)."""
-    from scipy.stats import beta
+    from scipy.special import betaincinv  # the quantile of scipy.stats.beta, without half a second of imports
 
     tail = (1 - confidence) / 2
-    low = float(beta.ppf(tail, successes, n - successes + 1)) if successes > 0 else 0.0
-    high = float(beta.ppf(1 - tail, successes + 1, n - successes)) if successes < n else 1.0
+    low = float(betaincinv(successes, n - successes + 1, tail)) if successes > 0 else 0.0
+    high = float(betaincinv(successes + 1, n - successes, 1 - tail)) if successes < n else 1.0
     return low, high
 
 
@@ -106,11 +106,19 @@ def p_against_50(wins: int, losses: int, ties: int) -> float | None:
 
     1 where all are ties, None where there is nothing at all.
     """
-    from scipy.stats import binomtest
-
-    if wins + losses == 0:
+    n = wins + losses
+    if n == 0:
         return 1.0 if ties else None
-    return float(binomtest(wins, wins + losses).pvalue)
+    probability: float = 2 * sum(_coin(n)[: min(wins, losses) + 1]) / 2**n
+    return min(1.0, probability)
+
+
+def _coin(n: int) -> list[int]:
+    """Of the 2**n ways in which n coins can fall, how many have 0, 1, 2 ... heads; as integers, so without rounding."""
+    ways = [1]
+    for heads in range(n):
+        ways.append(ways[-1] * (n - heads) // (heads + 1))
+    return ways
 
 
 def p_paired(differences: Any) -> float | None:
@@ -138,12 +146,11 @@ def p_paired(differences: Any) -> float | None:
 def _positive_sum(counts: tuple[tuple[int, int], ...]) -> Any:
     """P(sum of what gets a plus >= 0, 1, 2, ...) with random signs on `counts` (size, how many): added binomials."""
     import numpy as np
-    from scipy.stats import binom
 
     # Not by Fourier transform: the smallest chances, for which Holm's correction asks, would drown in rounding.
     chances = np.ones(1)
     for size, times in counts:
-        binomial = binom.pmf(np.arange(times + 1), times, 0.5)
+        binomial = np.array([ways / 2**times for ways in _coin(times)])
         longer = np.zeros(len(chances) + size * times)
         if size * len(chances) < 5000:
             spread = np.zeros(size * times + 1)
@@ -170,13 +177,20 @@ def corrected(p: Sequence[float | None], method: Literal["holm", "bh"]) -> list[
     holm (Holm 1979): below alpha, not even one false finding, but in alpha of all families. bh (Benjamini and Hochberg
     1995): below alpha, at most alpha of the findings false, in expectation.
     """
-    from statsmodels.stats.multitest import multipletests
+    import numpy as np
 
-    there = [value for value in p if value is not None]
-    if not there:
-        return list(p)
-    adjusted = iter(multipletests(there, method={"holm": "holm", "bh": "fdr_bh"}[method])[1].tolist())
-    return [None if value is None else next(adjusted) for value in p]
+    places = [place for place, value in enumerate(p) if value is not None]
+    there = np.array([p[place] for place in places], dtype=float)
+    order = np.argsort(there, kind="stable")
+    ranked, count = there[order], len(there)
+    if method == "holm":
+        ranked = np.maximum.accumulate(ranked * np.arange(count, 0, -1))
+    else:
+        ranked = np.minimum.accumulate((ranked / (np.arange(1, count + 1) / count))[::-1])[::-1]
+    adjusted: list[float | None] = [None] * len(p)
+    for place, value in zip(order, ranked, strict=True):
+        adjusted[places[place]] = min(float(value), 1.0)
+    return adjusted
 
 
 def smallest_difference(prompts: int, sd: float, alpha: float = 0.05, power: float = 0.8) -> float:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pinch.asked import words
 from pinch.config import AnyJudge, Config, Jury, LanguageModelJudge, TransformersJudge
 from pinch.config.judges import TRANSPORT
 from pinch.errors import PinchError
@@ -72,6 +73,41 @@ class Judging:
         if not isinstance(settings, TransformersJudge):
             return {}
         return {"model": f"{self.results}/base_models/{settings.model.name}.json"}
+
+    def arguments(self, name: str, lang: str) -> str:
+        """Who judges, how and what, as arguments of `python -m pinch judge`; a judge's verdicts depend on them."""
+        return words(
+            name=name,
+            settings=self.setting(name),
+            **self.model(name),
+            spending=self.spending,
+            lang=lang,
+            # The responses were given to them, so that they are there, and no newer.
+            prompts=f"{self.results}/translations/eval/{lang}.jsonl",
+            # Of the same name whatever is in them: another row, price or address is no reason to judge again.
+            column=f"{self.results}/arguments/judge/{lang}.json",
+            transport=f"{self.results}/arguments/transport/judges/{name}.json",
+        )
+
+    def priority(self, name: str) -> int:
+        """A model of this machine judges when nothing else is ready, so that one load serves all there is by then."""
+        return -1 if self.needs_torch(name) else 0
+
+    def audit_priority(self, name: str) -> int:
+        """Its audits come last, for the same reason."""
+        return 2 * self.priority(name)
+
+    def local(self) -> list[str]:
+        """The judges that run on this machine."""
+        return [name for name in self.judges if self.needs_torch(name)]
+
+    def gpus(self, name: str) -> int:
+        """How many a judge takes."""
+        return int(self.needs_torch(name))
+
+    def threads(self, cores: int, name: str) -> int:
+        """How many of the cores: a model of this machine takes them all."""
+        return cores if self.needs_torch(name) else 1
 
     @property
     def spending(self) -> str:

@@ -197,9 +197,10 @@ def p_value(average: float, samples: Any, differences: Any, seeds: int) -> float
     seeds - 1 degrees of freedom: a test over prompts alone would call a seed's luck an effect.
     """
     import numpy as np
-    from scipy.stats import t
 
     there = samples[np.isfinite(samples)]
     if seeds >= ENOUGH_SEEDS and len(there) > 1 and (error := float(there.std(ddof=1))) > FLAT:
+        from scipy.stats import t  # half a second of imports that few experiments need
+
         return float(2 * t.sf(abs(average) / error, seeds - 1))
     return inference.p_paired(differences)

@@ -3,11 +3,7 @@
 
 rule aggregate_row:
     input:
-        judgments=lambda wc: experiment.judgments(
-            wc.judge, wc.base, wc.mixture, wc.seed
-        ),
-        generations=lambda wc: experiment.generations(wc.base, wc.mixture, wc.seed),
-        baselines=lambda wc: experiment.baselines(wc.base, wc.mixture, wc.seed),
+        unpack(by(experiment.row_inputs, "judge", "base", "mixture", "seed")),
     output:
         f"{R}/scores/rows/{{judge}}/{{baseline}}/{{base}}/{{mixture}}/{{seed}}.parquet",
     log:
@@ -15,14 +11,19 @@ rule aggregate_row:
     conda:
         "../../envs/light.yaml"
     params:
-        columns=lambda wc: experiment.row_setting(wc.mixture),
+        columns=by(experiment.row_setting, "mixture"),
+        # They follow from the columns, and are there when the verdicts are.
+        generations=lambda wc, input: experiment.generations(
+            wc.base, wc.mixture, wc.seed
+        ),
+        baselines=lambda wc, input: experiment.baselines(wc.base, wc.mixture, wc.seed),
         settings=experiment.aggregate_setting(),
         version=VERSION["aggregate"],
     shell:
         "python -m pinch aggregate row --judge {wildcards.judge:q} --baseline {wildcards.baseline:q}"
         " --base {wildcards.base:q} --mixture {wildcards.mixture:q} --seed {wildcards.seed}"
         " --columns {params.columns:q} --settings {params.settings:q}"
-        " --judgments {input.judgments:q} --generations {input.generations:q} --baselines {input.baselines:q}"
+        " --judgments {input.judgments:q} --generations {params.generations:q} --baselines {params.baselines:q}"
         " --output {output:q} 2>&1 | tee {log:q}"
 
 
@@ -38,16 +39,17 @@ rule aggregate_audit:
         "../../envs/light.yaml"
     params:
         settings=experiment.interval_setting(),
+        rows=f"{R}/arguments/audit/{{judge}}/{{lang}}.txt",
         version=VERSION["aggregate"],
     shell:
         "python -m pinch aggregate audit --judge {wildcards.judge:q} --baseline {wildcards.baseline:q}"
-        " --lang {wildcards.lang} --settings {params.settings:q} --calls {input.calls:q} --rows {input.rows:q}"
+        " --lang {wildcards.lang} --settings {params.settings:q} --calls {input.calls:q} --rows-from {params.rows:q}"
         " --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule aggregate:
     input:
-        rows=experiment.score_rows(),
+        rows=lambda wc: experiment.score_rows(),
         audits=experiment.audits(),
     output:
         parquet=f"{R}/scores/scores.parquet",
@@ -57,9 +59,10 @@ rule aggregate:
     conda:
         "../../envs/light.yaml"
     params:
+        rows=f"{R}/arguments/aggregate.txt",
         version=VERSION["aggregate"],
     shell:
-        "python -m pinch aggregate table --rows {input.rows:q} --audits {input.audits:q}"
+        "python -m pinch aggregate table --rows-from {params.rows:q} --audits {input.audits:q}"
         " --parquet {output.parquet:q} --csv {output.csv:q} 2>&1 | tee {log:q}"
 
 
@@ -73,7 +76,8 @@ rule compare:
     conda:
         "../../envs/light.yaml"
     params:
-        groups=experiment.groups_setting(),
+        groups=f"{R}/arguments/compare.json",
+        what=digest(experiment.groups_setting()),
         settings=experiment.interval_setting(),
         version=VERSION["compare"],
     shell:

@@ -11,6 +11,7 @@ rule audit:
         f"{R}/logs/audit/{{judge}}/{{baseline}}/{{lang}}.log",
     wildcard_constraints:
         judge=experiment.judging.pattern(juries=False),
+    priority: by_judge(experiment.judging.audit_priority)
     conda:
         "../../envs/torch.yaml"
     threads: lambda wc: ALL_CORES if experiment.judging.needs_torch(wc.judge) else 1
@@ -21,6 +22,7 @@ rule audit:
         settings=lambda wc: experiment.judging.setting(wc.judge),
         prompt=lambda wc: experiment.judging.prompt(wc.judge),
         about=lambda wc, input: experiment.judging.audit_arguments(input),
+        audits=f"{R}/arguments/audit/{{judge}}.json",
         pairs=experiment.config.audit.contrast,
         repeats=experiment.config.audit.repeats,
         spending=experiment.judging.spending,
@@ -28,7 +30,8 @@ rule audit:
     shell:
         "python -m pinch audit --lang {wildcards.lang} --name {wildcards.judge:q} --settings {params.settings:q}"
         " --transport {resources.transport:q} --spending {params.spending:q} {params.about:q}"
-        " --pairs {params.pairs} --repeats {params.repeats} --threads {threads} --output {output:q} 2>&1 | tee {log:q}"
+        " --audits {params.audits:q} --pairs {params.pairs} --repeats {params.repeats} --threads {threads}"
+        " --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule audit_jury:

@@ -1,5 +1,6 @@
 import re
 import sys
+from functools import cache, partial
 from pathlib import Path
 
 WORKFLOW = Path(workflow.current_basedir).parent
@@ -7,9 +8,12 @@ sys.path.insert(0, str(WORKFLOW))
 
 from pinch import LINK_VERSIONS as VERSION
 from pinch import check, environment, record
+from pinch.asked import by, each
 from pinch.errors import PinchError
 from pinch.experiment import Experiment, owner_name
 from pinch.figures import Figures
+from pinch.lost import lost_files
+from pinch.rows import digest
 
 OWNER = owner_name(workflow.configfiles, Path.cwd())
 
@@ -27,6 +31,8 @@ R = experiment.results
 # Torch on two halves of a machine's cores is many times slower than on all of them one after the other.
 # Not workflow.cores, which is an error where none were given, as in `snakemake --report`.
 ALL_CORES = workflow.resource_settings.cores or 8
+by_judge = partial(each, name="judge", values=experiment.judging.judges)
+by_mixture = partial(each, name="mixture", values=experiment.training_sets)
 # Snakemake deletes a temporary file once all that reads it is done, and does not miss it afterwards.
 KEPT = (lambda file: file) if experiment.config.models.keep == "all" else temp
 
@@ -44,6 +50,7 @@ wildcard_constraints:
 
 onstart:
     record.begin(experiment, OWNER, config)
+    record.write_arguments(figures)
 
 
 onsuccess:

@@ -16,6 +16,7 @@ rule finetune:
         f"{R}/benchmarks/finetune/{{base}}/{{mixture}}/{{draw}}t{{training}}.tsv"
     wildcard_constraints:
         training=r"\d+",
+    priority: int(experiment.tunes_first)
     conda:
         "../../envs/torch.yaml"
     threads: ALL_CORES

@@ -1,13 +1,16 @@
 # Responses of one model in one language.
 #
-# The first job of a row loads the model and generates the whole row into the cache; its siblings find their cell
-# there and load nothing. The row reaches the command as a resource because a resource is no rerun trigger: one more
-# language then runs one more job a model, and no old cell.
+# The first job to run loads the base and generates its whole row into the cache, then rows of other training sets that
+# are tuned by then; their jobs find their cell there and load nothing. The row reaches the command as a resource because
+# a resource is no rerun trigger: one more language then runs one more job a model, and no old cell. An endpoint holds
+# the models itself: its jobs take a core and no GPU.
+
+ON_SERVER = experiment.config.generate.engine == "endpoint"
 
 
 rule generate:
     input:
-        unpack(lambda wc: experiment.model_inputs(wc.base, wc.mixture, wc.seed)),
+        model=by(experiment.model_input, "base", "mixture", "seed"),
         prompts=f"{R}/translations/eval/{{lang}}.jsonl",
     output:
         f"{R}/generations/{{base}}/{{mixture}}/{{seed}}/{{lang}}.jsonl",
@@ -17,20 +20,15 @@ rule generate:
         f"{R}/benchmarks/generate/{{base}}/{{mixture}}/{{seed}}/{{lang}}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: ALL_CORES
+    threads: 1 if ON_SERVER else ALL_CORES
     resources:
-        gpu=1,
-        mem_mb=6000,
-        row=lambda wc: ",".join(experiment.row_languages(wc.mixture)),
+        gpu=int(not ON_SERVER),
+        mem_mb=1500 if ON_SERVER else 6000,
+        row=by_mixture(experiment.row_names),
     params:
-        model=lambda wc, input: (
-            ["--weights", input.weights] if "weights" in input.keys() else []
-        ),
-        prompts=lambda wc, input: Path(input.prompts).parent.as_posix(),
-        limit=experiment.config.evaluation.prompts or 0,
-        settings=lambda wc: experiment.generate_setting(wc.mixture),
+        # Quoted already, and one text for all languages of a row.
+        model=by(cache(experiment.generate_arguments), "base", "mixture", "seed"),
         version=VERSION["generate"],
     shell:
-        "python -m pinch generate --base {input.base:q} {params.model:q} --prompts {params.prompts:q}"
-        " --lang {wildcards.lang} --row {resources.row} --limit {params.limit} --seed {wildcards.seed}"
-        " --settings {params.settings:q} --threads {threads} --output {output:q} 2>&1 | tee {log:q}"
+        "python -m pinch generate {params.model} --lang {wildcards.lang} --row {resources.row} --threads {threads}"
+        " --output {output:q} 2>&1 | tee {log:q}"

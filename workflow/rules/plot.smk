@@ -22,10 +22,13 @@ rule plot:
         "../../envs/light.yaml"
     params:
         source=lambda wc: figures.arguments(wc.figure),
-        what=lambda wc: figures.setting(wc.figure),
+        scores=lambda wc: figures.scores_from(wc.figure),
+        settings=f"{R}/arguments/plot/{{figure}}.json",
+        # What those settings are, since a file that is no input is no rerun trigger.
+        what=lambda wc: digest(figures.setting(wc.figure)),
         version=VERSION["plot"],
     shell:
-        "python -m pinch plot {params.source:q} --settings {params.what:q}"
+        "python -m pinch plot {params.scores:q} {params.source:q} --settings {params.settings:q}"
         " --png {output.png:q} --pdf {output.pdf:q} --csv {output.csv:q} 2>&1 | tee {log:q}"
 
 
@@ -42,8 +45,10 @@ rule answer:
     conda:
         "../../envs/light.yaml"
     params:
-        what=lambda wc: figures.answer_setting(wc.figure),
+        scores=f"{R}/arguments/plot/{{figure}}.txt",
+        settings=f"{R}/arguments/answer/{{figure}}.json",
+        what=lambda wc: digest(figures.answer_setting(wc.figure)),
         version=VERSION["answer"],
     shell:
-        "python -m pinch answer --scores {input:q} --settings {params.what:q}"
+        "python -m pinch answer --scores-from {params.scores:q} --settings {params.settings:q}"
         " --text {output.text:q} --json {output.json:q} 2>&1 | tee {log:q}"

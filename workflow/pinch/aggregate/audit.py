@@ -10,11 +10,11 @@ import argparse
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from pinch import inference
 from pinch.aggregate.behaviour import COUNTS, IDENTICAL
+from pinch.arguments import paths_of
 from pinch.config import Aggregate
 from pinch.errors import PinchError
 from pinch.rows import AuditRow, read_rows, write_json
@@ -177,9 +177,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name in ("judge", "baseline", "lang"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--calls", required=True, help="verdicts made by `audit`, .jsonl")
-    rows = parser.add_mutually_exclusive_group()
-    rows.add_argument("--rows", nargs="*", default=[], help="rows made by `aggregate row`, .parquet")
-    rows.add_argument("--rows-from", help="a file that names such rows, a line a row")
+    parser.add_argument("--rows", nargs="*", default=[], help="rows made by `aggregate row`, .parquet")
+    parser.add_argument("--rows-from", help="a file that names such rows, a path a line")
     parser.add_argument("--settings", default="{}", help='JSON: {"confidence": 0.95}')
     parser.add_argument("--output", required=True, help=".json")
 
@@ -187,9 +186,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> str:
     """The numbers of one judge in one language."""
     settings = Aggregate.model_validate(json.loads(arguments.settings))
-    paths = arguments.rows
-    if arguments.rows_from:
-        paths = [line for line in Path(arguments.rows_from).read_text(encoding="utf-8").split("\n") if line]
+    paths = paths_of(arguments.rows, arguments.rows_from)
     cells, behaviour = behaviour_of_cells(paths, arguments.judge, arguments.lang)
     rows = read_rows(arguments.calls, AuditRow, unique=("part", "source", "kind", "id", "order"))
     try:

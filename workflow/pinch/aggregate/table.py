@@ -6,12 +6,12 @@ The spread over seeds, p corrected for the many cells, length-controlled scores,
 import argparse
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pinch import inference
 from pinch.aggregate.length_control import Cell, length_controlled
 from pinch.aggregate.row import LISTS, write_parquet
+from pinch.arguments import paths_of
 from pinch.errors import PinchError
 from pinch.rows import read_json, replacing
 
@@ -137,9 +137,7 @@ def run(arguments: argparse.Namespace) -> str:
     """All rows as one table, as Parquet and as CSV."""
     import polars as pl
 
-    files = list(arguments.rows)
-    if arguments.rows_from:
-        files += [line for line in Path(arguments.rows_from).read_text(encoding="utf-8").split("\n") if line]
+    files = paths_of(arguments.rows, arguments.rows_from)
     if not files:
         raise PinchError("--rows, --rows-from: no row is given; a table needs at least one")
     audits = read_audits(arguments.audits)

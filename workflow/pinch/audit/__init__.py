@@ -7,13 +7,17 @@ What the verdicts add up to is worked out by `python -m pinch aggregate audit`.
 """
 
 import argparse
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
 from pinch.audit.contrast import contrast_pairs
 from pinch.audit.pairs import Asked, labelled_pairs, repeated_pairs
 from pinch.errors import PinchError
 from pinch.judge import add_judge_arguments, open_judge
-from pinch.judge.protocol import ORDERS, Engine, judge_pairs
-from pinch.rows import AuditRow, GenerationRow, TranslatedRow, read_rows, write_rows
+from pinch.judge.protocol import ORDERS, Engine, Question, Siblings, judge_pairs, questions_of
+from pinch.rows import AuditRow, GenerationRow, TranslatedRow, read_json, read_rows, write_rows
 
 
 def known_pairs(arguments: argparse.Namespace) -> list[Asked]:
@@ -32,6 +36,27 @@ def known_pairs(arguments: argparse.Namespace) -> list[Asked]:
         arguments.lang,
         arguments.pairs,
     )
+
+
+def pairs_again(arguments: argparse.Namespace) -> list[Asked]:
+    """Pairs of cells, to be asked about once more."""
+    return repeated_pairs(arguments.repeat, arguments.prompts, arguments.repeats) if arguments.repeat else []
+
+
+def questions_of_all(arguments: argparse.Namespace) -> Iterator[Question]:
+    """What the audits of `--audits` ask whose inputs are all there."""
+    if not arguments.audits or not Path(arguments.audits).is_file():
+        return
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    for lang, words in read_json(arguments.audits).items():
+        if all(Path(word).is_file() for word in words if not word.startswith("--")):
+            numbers = ["--pairs", str(arguments.pairs), "--repeats", str(arguments.repeats)]
+            theirs = parser.parse_args([*words, *numbers, "--lang", lang, "--output", ""])
+            # One whose files do not fit each other is left to its own job, which says why.
+            with suppress(PinchError):
+                yield from questions_of(item.pair for item in known_pairs(theirs))
+                yield from questions_of((item.pair for item in pairs_again(theirs)), repeat=1)
 
 
 def ask(asked: list[Asked], engine: Engine, repeat: int) -> tuple[list[AuditRow], str]:
@@ -60,16 +85,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="verdicts on a cell and the responses that they are about, .jsonl, to ask about some again",
     )
     parser.add_argument("--repeats", type=int, default=20, help="pairs to ask about again (default: 20)")
+    parser.add_argument(
+        "--audits",
+        help="arguments of the judge's audits by language, .json; a local judge that has to be loaded is asked for all "
+        "of them",
+    )
     parser.add_argument("--output", required=True, help=".jsonl")
 
 
 def run(arguments: argparse.Namespace) -> str:
     """Ask a judge for all that its audit in one language needs."""
-    engine = open_judge(arguments)
+    engine = open_judge(arguments, Siblings("audit", partial(questions_of_all, arguments)))
     if arguments.repeat and not arguments.prompts:
         raise PinchError("--repeat: needs --prompts, for the references that the judge was shown")
-    known = known_pairs(arguments)
-    repeated = repeated_pairs(arguments.repeat, arguments.prompts, arguments.repeats) if arguments.repeat else []
+    known, repeated = known_pairs(arguments), pairs_again(arguments)
     rows, calls = ask(known, engine, 0)
     again, calls_again = ask(repeated, engine, 1)
     write_rows(arguments.output, rows + again)

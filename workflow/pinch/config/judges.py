@@ -89,6 +89,7 @@ class TransformersJudge(LanguageModelJudge):
     engine: Literal["transformers"]
     model: BaseModelSpec
     batch_size: Int = Field(default=8, ge=1)
+    """Questions of 1,024 tokens that go through the model at once; more of shorter ones, fewer of longer."""
 
 
 class Jury(Strict):

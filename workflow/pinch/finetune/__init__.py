@@ -4,6 +4,7 @@ import argparse
 import shutil
 import tempfile
 import time
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,17 @@ from pinch import base_model, modelling
 from pinch.cache import cache_folder
 from pinch.config import Finetune
 from pinch.errors import PinchError
+from pinch.finetune import loading
 from pinch.finetune.examples import read_dev, tokenize
 from pinch.rows import ExampleRow, digest, file_digest, folder_digest, read_json, read_rows, write_json
 
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 
 
-def trainer_arguments(settings: Finetune, seed: int, scratch: Path) -> Any:
+def trainer_arguments(settings: Finetune, seed: int, scratch: Path, autocast: bool, checkpointing: bool) -> Any:
     """TRL's SFTConfig of a training; `scratch` is a folder for the trainer's own files."""
-    import torch
     from trl import SFTConfig
 
-    micro_batch = settings.micro_batch_size or settings.batch_size
     cuda = modelling.device() == "cuda"
     return SFTConfig(
         output_dir=str(scratch),
@@ -31,8 +31,7 @@ def trainer_arguments(settings: Finetune, seed: int, scratch: Path) -> Any:
         data_seed=seed,
         num_train_epochs=settings.epochs or 1,
         max_steps=settings.steps or -1,  # -1: as many as the epochs have
-        per_device_train_batch_size=micro_batch,
-        gradient_accumulation_steps=settings.batch_size // micro_batch,
+        per_device_train_batch_size=settings.batch_size,  # a whole optimizer step, which the trainer cuts
         learning_rate=settings.lr,
         # To transformers a plain constant rate has no warm-up, whatever is asked for.
         lr_scheduler_type="constant_with_warmup"
@@ -41,12 +40,12 @@ def trainer_arguments(settings: Finetune, seed: int, scratch: Path) -> Any:
         warmup_steps=settings.warmup,
         weight_decay=settings.weight_decay,
         max_length=None,  # cut by tokenize, and counted
-        completion_only_loss=True,  # by itself TRL would learn the prompts of rows that come as token ids too
-        gradient_checkpointing=settings.gradient_checkpointing,
-        bf16=modelling.dtype() == torch.bfloat16,
+        dataset_kwargs={"skip_prepare_dataset": True},  # it comes as token ids with labels
+        gradient_checkpointing=checkpointing,
+        bf16=autocast,
         use_cpu=not cuda,
         packing=False,
-        include_num_input_tokens_seen="non_padding",
+        include_num_input_tokens_seen="all",  # a step of ours has no padding
         logging_steps=1,
         logging_nan_inf_filter=False,  # a loss that is no number must be seen
         disable_tqdm=True,
@@ -54,6 +53,76 @@ def trainer_arguments(settings: Finetune, seed: int, scratch: Path) -> Any:
         save_strategy="no",
         dataloader_pin_memory=cuda,
     )
+
+
+def with_adapters(model: Any, settings: Finetune, seed: int) -> Any:
+    """The model with new LoRA adapters on all linear layers but the head; they are float32 whatever the model is."""
+    import transformers
+    from peft import LoraConfig, get_peft_model
+
+    transformers.set_seed(seed)
+    adapter = LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=settings.lora_dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, adapter)
+
+
+def settle_adapter(config: Path, base_digest: str) -> None:
+    """Let the same training have the same adapter_config.json, or its cells would be generated anew.
+
+    The adapter knows its base by digest, not by a path of this machine; and PEFT writes a set of modules in whatever
+    order it has in this process.
+    """
+    said = read_json(config)
+    modules = {"target_modules": sorted(said["target_modules"])}
+    write_json(config, said | modules | {"base_model_name_or_path": base_digest})
+
+
+def make_trainer(
+    base: Path, tokenizer: Any, examples: list[dict[str, Any]], settings: Finetune, seed: int, scratch: Path, log: Any
+) -> tuple[Any, Any]:
+    """The trainer of these examples, with a line about memory and the callback `log`; and the plan of its memory."""
+    import torch
+    import transformers
+    from datasets import Dataset
+
+    from pinch.finetune import memory
+    from pinch.finetune.forward import Forward
+    from pinch.finetune.trainer import PackedTrainer
+
+    # What is trained is kept in float32, whatever the forward pass computes in: bfloat16 would round small steps away.
+    dtype = loading.training_dtype(settings.dtype)
+    low = dtype != torch.float32
+    model = loading.load(base, settings.method, dtype)
+    model.config.use_cache = False
+    model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    if settings.method != "full":
+        model = with_adapters(model, settings, seed)
+    autocast = partial(torch.autocast, modelling.device(), dtype=torch.bfloat16, enabled=low)
+    ids = [example["input_ids"] for example in examples]
+    forward = Forward(model, [ids[0], ids[-1]], autocast, tokenizer.pad_token_id)
+    planned = memory.plan_for(model, examples, settings, forward)
+    print(f"finetune: {planned.why}", flush=True)
+    trainer = PackedTrainer(
+        model=model,
+        args=trainer_arguments(settings, seed, scratch, low, planned.checkpointing),
+        train_dataset=Dataset.from_list(examples),
+        processing_class=tokenizer,
+        callbacks=[log],
+        forward=forward,
+        tokens=planned.tokens,
+        rows=settings.micro_batch_size,
+    )
+    trainer.remove_callback(transformers.PrinterCallback)
+    for weight in trainer.model.parameters():
+        if weight.requires_grad:  # SFTTrainer makes those beside a quantized base bfloat16
+            weight.data = weight.data.float()
+    return trainer, planned
 
 
 def train(
@@ -70,13 +139,13 @@ def train(
 
     `dev`: rows on which checkpoints are compared, unless settings.select is last.
     """
-    import torch
-    import transformers
-    from datasets import Dataset
-    from peft import LoraConfig
+    with modelling.no_collection():
+        import torch
+        import transformers
 
-    from pinch.finetune.selection import Selection
-    from pinch.finetune.trainer import CompletionLossTrainer, Progress
+        from pinch.finetune import memory
+        from pinch.finetune.selection import Selection
+        from pinch.finetune.trainer import Progress
 
     transformers.set_seed(seed)
     tokenizer = modelling.load_tokenizer(base)
@@ -84,39 +153,20 @@ def train(
     tokens = sum(counts["tokens"].values())
     cut = sum(counts["truncated"].values())
     print(f"finetune: {len(rows)} rows, {tokens} tokens, {cut} cut to the longest allowed", flush=True)
-    # All weights are trained in float32, whatever the forward pass computes in: bfloat16 would round small steps away.
-    model = modelling.load_model(base, whole=settings.method == "full")
-    model.config.use_cache = False
-    adapter = None
-    if settings.method == "lora":
-        adapter = LoraConfig(
-            r=settings.lora_rank,
-            lora_alpha=settings.lora_alpha,
-            lora_dropout=settings.lora_dropout,
-            target_modules="all-linear",
-            task_type="CAUSAL_LM",
-        )
+    progress = Progress(tokens)
+    trainer, planned = make_trainer(base, tokenizer, examples, settings, seed, scratch, progress)
 
     def keep(best: Any) -> None:
         shutil.rmtree(weights, ignore_errors=True)
         modelling.save(best, tokenizer, weights)
 
-    progress = Progress(tokens)
-    trainer = CompletionLossTrainer(
-        model=model,
-        args=trainer_arguments(settings, seed, scratch),
-        train_dataset=Dataset.from_list(examples),
-        processing_class=tokenizer,
-        peft_config=adapter,
-        callbacks=[progress],
-    )
-    trainer.remove_callback(transformers.PrinterCallback)
     selection = None
     if settings.select != "last":
-        selection = Selection(settings, dev, tokenizer, trainer.data_collator, keep)
+        selection = Selection(settings, dev, trainer, keep)
         trainer.add_callback(selection)
     started = time.monotonic()
-    trainer.train()
+    with trainer.forward.training():
+        trainer.train()
     seconds = time.monotonic() - started
     training = seconds - (selection.seconds if selection else 0)
     trained: Any = trainer.model
@@ -126,10 +176,8 @@ def train(
     if selection is None:
         trained.config.use_cache = True
         keep(trained)
-    if settings.method == "lora":
-        # The adapter knows its base by digest, not by a path of this machine.
-        config = weights / "adapter_config.json"
-        write_json(config, read_json(config) | {"base_model_name_or_path": base_digest})
+    if settings.method != "full":
+        settle_adapter(weights / "adapter_config.json", base_digest)
     (weights / "README.md").unlink(missing_ok=True)
     state = trainer.state
     return {
@@ -144,7 +192,11 @@ def train(
         "seconds": round(seconds, 2),
         "tokens_per_second": round(state.num_input_tokens_seen / training, 1),
         "device": modelling.device_name(),
-        "dtype": str(modelling.dtype()).removeprefix("torch."),
+        **trainer.facts(),
+        "micro_batch_tokens": planned.tokens,
+        "gradient_checkpointing": planned.checkpointing,
+        "memory_plan": planned.why,
+        "peak_memory_bytes": memory.peak_bytes(modelling.device()),
     }
 
 
@@ -166,6 +218,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> str:
     """Tune a base model on a training set; weights and manifest appear whole or not at all."""
     settings = Finetune.model_validate_json(arguments.settings)
+    if settings.method == "qlora":
+        loading.require_four_bits(settings.select)
     rows = read_rows(arguments.mixture, ExampleRow)
     dev = read_dev(arguments.dev, settings, rows)
     folder, base_digest = base_model.open_record(arguments.base, arguments.cache)
@@ -177,7 +231,8 @@ def run(arguments: argparse.Namespace) -> str:
         facts = train(folder, base_digest, rows, dev, settings, arguments.seed, made, Path(scratch) / "trainer")
         shutil.rmtree(weights, ignore_errors=True)
         made.rename(weights)
-    libraries = (*LIBRARIES, "rouge-score") if settings.select == "rouge_l" else LIBRARIES
+    libraries = list(LIBRARIES)
+    libraries += ["rouge-score"] * (settings.select == "rouge_l") + ["bitsandbytes"] * (settings.method == "qlora")
     weights_digest = folder_digest(weights)
     manifest = {
         "base": Path(arguments.base).stem,

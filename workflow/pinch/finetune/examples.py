@@ -13,7 +13,7 @@ from pinch.rows import ExampleRow, read_rows
 def tokenize(
     rows: Sequence[ExampleRow], tokenizer: Any, max_length: int, max_response_length: int | None = None
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Examples as token ids with a mask of the completion, and counts by language.
+    """Examples as token ids (input_ids, and labels: -100 in the prompt), and counts by language.
 
     What is longer than `max_length` tokens, or has a response of more than `max_response_length` with its stop
     token, is cut and counted; a cut response has no stop token left. Raises PinchError if nothing of a response
@@ -29,7 +29,7 @@ def tokenize(
                 f"(now {max_length}) or leave the row out"
             )
         kept = ids[: max_length if max_response_length is None else min(max_length, prompt + max_response_length)]
-        examples.append({"input_ids": kept, "completion_mask": [0] * prompt + [1] * (len(kept) - prompt)})
+        examples.append({"input_ids": kept, "labels": [-100] * prompt + kept[prompt:]})
         for key, number in (
             ("rows", 1),
             ("tokens", len(kept)),

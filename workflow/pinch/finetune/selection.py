@@ -13,8 +13,10 @@ from pinch.config import Finetune, Generate
 from pinch.decoding import decode
 from pinch.errors import PinchError
 from pinch.finetune.examples import languages_of, tokenize
+from pinch.finetune.forward import Forward
+from pinch.finetune.packing import collate, micro_batches, take
 from pinch.finetune.rouge import mean_rouge_l
-from pinch.finetune.trainer import completion_loss
+from pinch.finetune.trainer import PackedTrainer
 from pinch.rows import ExampleRow
 
 
@@ -33,28 +35,16 @@ def aside(model: Any) -> Iterator[None]:
             model.config.use_cache = False
 
 
-def mean_loss(model: Any, examples: Sequence[dict[str, Any]], collate: Callable[..., Any], batch_size: int) -> float:
+def mean_loss(forward: Forward, examples: Sequence[dict[str, Any]], tokens: int, rows: int | None) -> float:
     """Cross-entropy in nats a response token: summed over all rows, divided by all of their response tokens.
 
-    `examples`: as `tokenize` makes them. A mean of batches' means would weigh a token by the batch that it is in.
+    `examples`: as `tokenize` makes them; `tokens` and `rows`: of a micro-batch at most. A mean of batches' means would
+    weigh a token by the batch that it is in.
     """
-    labelled = [
-        {
-            "input_ids": example["input_ids"],
-            "labels": [
-                token if counts else -100
-                for token, counts in zip(example["input_ids"], example["completion_mask"], strict=True)
-            ],
-        }
-        for example in sorted(examples, key=lambda example: len(example["input_ids"]))
-    ]
-    total, count = 0.0, 0
-    for start in range(0, len(labelled), batch_size):
-        batch = collate(labelled[start : start + batch_size])
-        summed, labels, _ = completion_loss(model, {key: value.to(model.device) for key, value in batch.items()})
-        total += summed.item()
-        count += int(labels)
-    return total / count
+    step = {key: tensor.to(forward.base.device) for key, tensor in collate(examples).items()}
+    count = int((step["labels"] != -100).sum())
+    cut = micro_batches(step["lengths"].tolist(), tokens, rows)
+    return sum(float(forward.loss(take(step, places), count)) for places in cut)
 
 
 def rouge_l(model: Any, tokenizer: Any, dev: Sequence[ExampleRow], tokens: int) -> float:
@@ -71,16 +61,15 @@ class Selection(TrainerCallback):
         self,
         settings: Finetune,
         dev: Sequence[ExampleRow],
-        tokenizer: Any,
-        collate: Callable[..., Any],
+        trainer: PackedTrainer,
         keep: Callable[[Any], None],
     ) -> None:
         self.settings = settings
         self.dev = dev
-        self.tokenizer = tokenizer
-        self.collate = collate
+        self.trainer = trainer
+        self.tokenizer: Any = trainer.processing_class
         self.keep = keep
-        self.examples, _ = tokenize(dev, tokenizer, settings.max_length, settings.max_response_length)
+        self.examples, _ = tokenize(dev, self.tokenizer, settings.max_length, settings.max_response_length)
         self.steps: set[int] = set()
         self.scores: list[tuple[int, float]] = []
         self.chosen = 0
@@ -114,9 +103,9 @@ class Selection(TrainerCallback):
     def score(self, model: Any) -> float:
         """The number by which checkpoints are compared, to six digits as the manifest has it."""
         if self.settings.select == "rouge_l":
-            return round(rouge_l(model, self.tokenizer, self.dev, self.settings.rouge_l_tokens), 6)
-        batch_size = self.settings.micro_batch_size or self.settings.batch_size
-        loss = mean_loss(model, self.examples, self.collate, batch_size)
+            with self.trainer.forward.decoding():
+                return round(rouge_l(model, self.tokenizer, self.dev, self.settings.rouge_l_tokens), 6)
+        loss = mean_loss(self.trainer.forward, self.examples, self.trainer.tokens, self.trainer.rows)
         if not math.isfinite(loss):
             raise PinchError(f"development loss {loss}: training diverged; lower finetune.lr or add finetune.warmup")
         return round(loss, 6)

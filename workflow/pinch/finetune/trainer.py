@@ -1,8 +1,7 @@
-"""TRL's SFTTrainer with the head computed only where a label counts, and one line of progress now and then."""
+"""TRL's SFTTrainer on micro-batches of whole optimizer steps, and one line of progress now and then."""
 
 import math
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -10,48 +9,55 @@ from transformers import TrainerCallback
 from trl import SFTTrainer
 
 from pinch.errors import PinchError
+from pinch.finetune import packing
+from pinch.finetune.forward import Forward
 
 
-def completion_loss(model: Any, inputs: Mapping[str, Any]) -> tuple[Any, Any, Any]:
-    """Cross-entropy in nats, summed over the labels of a batch; the number of labels; and what the model put out.
+class PackedTrainer(SFTTrainer):
+    """The same loss and the same steps as SFTTrainer's, without padding and without logits that nobody needs.
 
-    `inputs`: input_ids, attention_mask and labels, each (rows, tokens); -100 is no label. The head runs over the
-    columns in which some row has one.
-    """
-    inputs = dict(inputs)
-    targets = inputs.pop("labels")[:, 1:]
-    columns = (targets != -100).any(dim=0).nonzero().flatten()
-    outputs = model(**inputs, logits_to_keep=columns, use_cache=False)
-    targets = targets[:, columns]
-    total = torch.nn.functional.cross_entropy(
-        outputs.logits.float().flatten(0, 1), targets.flatten(), ignore_index=-100, reduction="sum"
-    )
-    return total, (targets != -100).sum(), outputs
-
-
-class CompletionLossTrainer(SFTTrainer):
-    """The same loss as SFTTrainer's, without logits that nobody needs.
-
-    SFTTrainer (TRL 1.16) replaces the head by a fused one that runs over all tokens, prompt and padding too, and
-    takes entropy and top-1 accuracy from them at every step. At a vocabulary of 262,144 the head is most of the
-    bill. Here the model's own head runs where there is a label, see completion_loss.
+    A batch of the data loader is a whole optimizer step, see packing.collate, and is cut into micro-batches here, so
+    that a step has as many rows in every language, however long they are. SFTTrainer (TRL 1.16) pads, keeps its rows
+    in the order in which they come, and on a CPU runs its fused head over prompts and padding too; everywhere it takes
+    entropy and top-1 accuracy from the logits at every step, and computes them a second time in backward.
     """
 
-    def compute_loss(
-        self,
-        model: Any,
-        inputs: dict[str, Any],
-        return_outputs: bool = False,
-        num_items_in_batch: Any = None,
-    ) -> Any:
-        """Cross-entropy summed over labels, divided by the labels of the whole optimizer step."""
-        total, labels, outputs = completion_loss(model, inputs)
-        count = num_items_in_batch if num_items_in_batch is not None else labels
-        loss = total / torch.as_tensor(count, device=total.device).clamp(min=1)
-        if self.args.average_tokens_across_devices and num_items_in_batch is not None:
-            # Gradients are averaged over processes, but num_items_in_batch counts the labels of all of them.
-            loss = loss * self.accelerator.num_processes
-        return (loss, outputs) if return_outputs else loss
+    def __init__(self, *arguments: Any, forward: Forward, tokens: int, rows: int | None = None, **others: Any) -> None:
+        """`tokens` and `rows`: of a micro-batch at most."""
+        super().__init__(*arguments, data_collator=packing.collate, **others)
+        self.tokens = tokens
+        self.rows = rows
+        self.forward = forward
+        self.micro_batches = 0
+        self.computed = 0
+
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
+        """Forward and backward of a whole optimizer step; its loss a label token, for the log."""
+        model.train()
+        inputs = self._prepare_inputs(inputs)
+        count = (inputs["labels"] != -100).sum().clamp(min=1)
+        total = torch.zeros((), device=count.device)
+        for places in packing.micro_batches(inputs["lengths"].tolist(), self.tokens, self.rows):
+            rows = packing.take(inputs, places)
+            loss = self.forward.loss(rows, count)
+            self.accelerator.backward(loss)
+            total += loss.detach()
+            self.micro_batches += 1
+            self.computed += self.forward.places(rows)
+        return total
+
+    def facts(self) -> dict[str, Any]:
+        """For the manifest: how it was computed; padding as a share of the tokens computed."""
+        return {
+            "dtype": str(self.forward.dtype).removeprefix("torch."),
+            "attention": "packed rows" if self.forward.packed else f"padded rows, {self.forward.own_attention}",
+            "padding_share": round(1 - self.state.num_input_tokens_seen / self.computed, 4),
+            "micro_batches": self.micro_batches,
+        }
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Nobody reads them, and counting walks over all weights at every step."""
+        return 0
 
 
 class Progress(TrainerCallback):

@@ -1,25 +1,32 @@
 """judge: verdicts on one cell, the candidate's responses against the baseline's (paper, section 2)."""
 
 import argparse
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from pinch import languages
+from pinch.arguments import text_of
 from pinch.cache import cache_folder
 from pinch.config import AnyJudge, Jury, OpenAIJudge, Rubric
 from pinch.errors import PinchError
 from pinch.faults import explain
-from pinch.judge.protocol import Engine, Pair, judge_pairs
-from pinch.rows import GenerationRow, TranslatedRow, read_rows, write_rows
+from pinch.judge.protocol import Engine, Pair, Question, Siblings, judge_pairs, questions_of
+from pinch.rows import GenerationRow, TranslatedRow, read_json, read_rows, write_rows
 
 
-def pairs_of(candidate: Path, baseline: Path, prompts: Path) -> list[Pair]:
-    """The two responses to each prompt. Raises PinchError naming the ids that one file has and another has not."""
-    ours = {row.id: row for row in read_rows(candidate, GenerationRow)}
-    theirs = {row.id: row for row in read_rows(baseline, GenerationRow)}
-    references = {row.id: row.response for row in read_rows(prompts, TranslatedRow)}
+def pairs_of(candidate: Path, baseline: Path, prompts: Path, read: Callable[..., list[Any]] = read_rows) -> list[Pair]:
+    """The two responses to each prompt. Raises PinchError naming the ids that one file has and another has not.
+
+    `read`: read_rows, or one that remembers.
+    """
+    ours = {row.id: row for row in read(candidate, GenerationRow)}
+    theirs = {row.id: row for row in read(baseline, GenerationRow)}
+    references = {row.id: row.response for row in read(prompts, TranslatedRow)}
     alone = sorted((ours.keys() ^ theirs.keys()) | (ours.keys() - references.keys()))
     if alone:
         raise PinchError(
@@ -35,12 +42,20 @@ def pairs_of(candidate: Path, baseline: Path, prompts: Path) -> list[Pair]:
 
 
 def make_engine(
-    settings: AnyJudge, name: str, lang: str, model: str | None, cache: str, threads: int, spending: str | None
+    settings: AnyJudge,
+    name: str,
+    lang: str,
+    model: str | None,
+    cache: str,
+    threads: int,
+    spending: str | None,
+    siblings: Siblings | None = None,
 ) -> Engine:
     """The engine that a judge's settings ask for; what it needs is imported here and not by the others.
 
     `model` is the record of a local judge's model, `cache` the folder of the caches, `spending` the ledger of what
-    judges have cost. Raises PinchError where the settings are a jury's, or ask for what is not given.
+    judges have cost, `siblings` what a local judge is asked besides. Raises PinchError where the settings are a jury's,
+    or ask for what is not given.
     """
     if isinstance(settings, Rubric):
         from pinch.judge.rubric import RubricEngine
@@ -56,13 +71,13 @@ def make_engine(
         )
     from pinch.judge.transformers import TransformersEngine
 
-    return TransformersEngine(settings, model, cache, threads)
+    return TransformersEngine(settings, model, cache, threads, siblings)
 
 
 def read_settings(name: str, settings: str, transport: str) -> AnyJudge:
     """A judge's section of the config, of two JSON objects. Raises PinchError naming the key at fault."""
     objects: list[dict[str, Any]] = []
-    for option, text in (("--settings", settings), ("--transport", transport)):
+    for option, text in (("--settings", settings), ("--transport", text_of(transport))):
         try:
             objects.append(TypeAdapter(dict[str, Any]).validate_json(text))
         except ValidationError:
@@ -80,14 +95,14 @@ def add_judge_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lang", required=True, help="evaluation language")
     parser.add_argument("--name", default="judge", help="name of the judge, for messages")
     parser.add_argument("--settings", default='{"engine": "rubric"}', help="the judge's section of the config, JSON")
-    parser.add_argument("--transport", default="{}", help="more of its settings, which change no verdict, JSON")
+    parser.add_argument("--transport", default="{}", help="more of them, which change no verdict; or a file of it")
     parser.add_argument("--model", help="record of a local judge's model, .json")
     parser.add_argument("--cache", default=cache_folder(), help="folder of the cache of replies; default: $PINCH_CACHE")
     parser.add_argument("--threads", type=int, default=0, help="cores for torch; 0: all")
     parser.add_argument("--spending", help="ledger of what judges have cost in the experiment, .sqlite")
 
 
-def open_judge(arguments: argparse.Namespace) -> Engine:
+def open_judge(arguments: argparse.Namespace, siblings: Siblings | None = None) -> Engine:
     """The engine that these arguments name."""
     return make_engine(
         read_settings(arguments.name, arguments.settings, arguments.transport),
@@ -97,7 +112,21 @@ def open_judge(arguments: argparse.Namespace) -> Engine:
         arguments.cache,
         arguments.threads,
         arguments.spending,
+        siblings,
     )
+
+
+def column_questions(arguments: argparse.Namespace) -> Iterator[Question]:
+    """What the cells of `--column` ask whose responses are all there."""
+    if not arguments.column or not Path(arguments.column).is_file():
+        return
+    # A column has few baselines, each read once.
+    read = lru_cache(maxsize=8)(read_rows)
+    for candidate, baseline in read_json(arguments.column):
+        # One that is not there is left to itself, and so is one that does not fit the prompts: its own job says why.
+        if Path(candidate).is_file() and Path(baseline).is_file():
+            with suppress(PinchError):
+                yield from questions_of(pairs_of(Path(candidate), Path(baseline), Path(arguments.prompts), read))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,12 +135,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--baseline", required=True, help="responses of the model it is compared with, .jsonl")
     parser.add_argument("--prompts", required=True, help="the evaluation prompts with their references, .jsonl")
     add_judge_arguments(parser)
+    parser.add_argument(
+        "--column",
+        help="cells of the same language, [candidate, baseline] each, .json; a local judge that has to be loaded is "
+        "asked about all of them",
+    )
     parser.add_argument("--output", required=True, help="two verdicts a pair, .jsonl")
 
 
 def run(arguments: argparse.Namespace) -> str:
     """Judge every pair in both orders."""
-    engine = open_judge(arguments)
+    engine = open_judge(arguments, Siblings(arguments.lang, partial(column_questions, arguments)))
     pairs = pairs_of(Path(arguments.candidate), Path(arguments.baseline), Path(arguments.prompts))
     verdicts, calls = judge_pairs(pairs, engine)
     assert len(verdicts) == 2 * len(pairs)

@@ -9,8 +9,6 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from math import isfinite
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,7 +20,7 @@ from openai.types import Batch, FileObject
 from pinch.config import OpenAIJudge
 from pinch.endpoint import Endpoint
 from pinch.errors import PinchError
-from pinch.judge.calls import Call, Completion, Keep
+from pinch.judge.calls import NO_COMPLETION, Call, Completion, Keep, read_completion
 from pinch.judge.journal import Journal
 from pinch.judge.live import ABOUT_LENGTH, FIRST_PAUSE, LONGEST_PAUSE
 from pinch.judge.openai import FILTERED
@@ -40,6 +38,9 @@ LONGEST = 2 * 86400
 """Seconds after which a batch is over, one way or another: the window is a day."""
 
 LOCK = "sending.lock"
+
+AT_ONCE = 1000
+"""Replies that are kept in one write: 50,000 writes take minutes on a slow disk."""
 
 REST = "run again to go on with the same batches"
 
@@ -60,7 +61,7 @@ class BatchTransport:
         self.told: dict[str, str] = {}
 
     def send(self, calls: Sequence[Call], keep: Keep) -> None:
-        """Hand each completion to `keep` with the place of its call, when its batch is over.
+        """Hand completions to `keep` with the places of their calls, when their batch is over.
 
         Raises PinchError where some have no reply, or the endpoint fails for good: what came is kept before that, and
         another `send` of the rest waits for batches that are under way, and sends what ended without a reply anew.
@@ -91,12 +92,13 @@ class BatchTransport:
                     continue
                 journals.remove(journal)
                 failures += filter(None, [said])
-                for key, reply in replies.items():
-                    journal.add("done", [key])
-                    journal.done.add(key)
-                    for place in places[key]:
-                        keep(place, reply)
-                        kept += 1
+                keys = list(replies)
+                for start in range(0, len(keys), AT_ONCE):
+                    some = keys[start : start + AT_ONCE]
+                    journal.add("done", some)
+                    journal.done.update(some)
+                    keep({place: replies[key] for key in some for place in places[key]})
+                    kept += sum(len(places[key]) for key in some)
                 journal.add("without", sorted(mine - replies.keys()))
                 journal.without |= mine - replies.keys()
                 with FileLock(self.folder / LOCK):
@@ -305,8 +307,8 @@ class BatchTransport:
         error = (body.get("error") if isinstance(body, dict) else None) or line.get("error")
         if status == 200 and not error:
             try:
-                return self._completion(body)
-            except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+                return read_completion(body, self.endpoint.without_key)
+            except NO_COMPLETION:
                 return "the reply is no chat completion"
         words = error if isinstance(error, dict) else {"message": error}
         said = self._clean(str(words.get("message") or words.get("code") or "no reason given"))
@@ -315,20 +317,6 @@ class BatchTransport:
         if status in (400, 422) and words.get("code") == FILTERED:
             return Completion(refused=f"{FILTERED}: {said}")
         return f"{status}: {said}" if status else said
-
-    def _completion(self, body: Any) -> Completion:
-        """A chat completion as JSON. Raises what Python raises where it is none."""
-        choice = body["choices"][0]
-        message, usage = choice["message"], body.get("usage") or {}
-        first = ((choice.get("logprobs") or {}).get("content") or [{}])[0]
-        likeliest = [(_text(top["token"]), float(top["logprob"])) for top in first.get("top_logprobs") or []]
-        return Completion(
-            text=self.endpoint.without_key(_text(message.get("content") or message.get("refusal") or "")),
-            tokens_in=int(usage.get("prompt_tokens") or 0),
-            tokens_out=int(usage.get("completion_tokens") or 0),
-            # Sorted, as of tokens that read the same the likeliest counts.
-            logprobs={token: value for token, value in sorted(likeliest, key=itemgetter(1)) if isfinite(value)} or None,
-        )
 
     # --- small things ---
 
@@ -384,8 +372,3 @@ def _some(words: str, items: Sequence[str]) -> str:
     """How many, and the first few."""
     more = f" and {len(items) - 3} more" if len(items) > 3 else ""
     return f"{len(items)} {words} ({', '.join(items[:3])}{more})" if items else ""
-
-
-def _text(text: str) -> str:
-    """Half of a surrogate pair, from a reply cut off inside an emoji, could not be written down."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,7 +1,9 @@
 """A call of a language model that judges: what is sent, what comes back, and who carries it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
+from operator import itemgetter
 from typing import Any, Protocol
 
 from pinch.rows import digest
@@ -35,14 +37,40 @@ class Completion:
     """Why the endpoint took no prompt of this length, in its words."""
 
 
-Keep = Callable[[int, Completion], None]
+NO_COMPLETION = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What `read_completion` raises."""
+
+
+def read_completion(body: Any, clean: Callable[[str], str]) -> Completion:
+    """A chat completion as JSON; `clean` is applied to its text. Raises one of NO_COMPLETION where it is none."""
+    choice = body["choices"][0]
+    message, usage = choice["message"], body.get("usage") or {}
+    first = ((choice.get("logprobs") or {}).get("content") or [{}])[0]
+    likeliest = [(_text(top["token"]), top["logprob"]) for top in first.get("top_logprobs") or []]
+    finite = [(token, float(value)) for token, value in likeliest if isinstance(value, int | float) and isfinite(value)]
+    return Completion(
+        text=clean(_text(message.get("content") or message.get("refusal") or "")),
+        tokens_in=int(usage.get("prompt_tokens") or 0),
+        tokens_out=int(usage.get("completion_tokens") or 0),
+        # Of the first token; sorted, as of tokens that read the same the likeliest counts.
+        logprobs=dict(sorted(finite, key=itemgetter(1))) or None,
+    )
+
+
+def _text(text: str) -> str:
+    """Half of a surrogate pair, from a reply cut off inside an emoji, could not be written down."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+Keep = Callable[[Mapping[int, Completion]], None]
+"""Keeps completions by the places of their calls; they are on disk when it returns."""
 
 
 class Transport(Protocol):
     """What carries calls to an endpoint: one by one, or as a batch."""
 
     def send(self, calls: Sequence[Call], keep: Keep) -> None:
-        """Hand each completion to `keep` with the place of its call, as it comes.
+        """Hand completions to `keep` with the places of their calls, as they come.
 
         Raises PinchError where the endpoint fails for good; what came before is kept.
         """

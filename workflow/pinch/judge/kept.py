@@ -1,12 +1,10 @@
 """The raw completions that are kept, each under its call: what they mean is read anew every time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
-from typing import Any
 
 from pinch import LINK_VERSIONS
 from pinch.cache import ReplyCache, refreshing
@@ -22,8 +20,6 @@ class Kept:
     def __init__(self, folder: str | Path, model: str) -> None:
         self.path = Path(folder) / FILE
         self.model = model
-        self._noting, self._writing = Lock(), Lock()
-        self._coming: dict[str, dict[str, Any]] = {}
 
     @cached_property
     def _cache(self) -> ReplyCache:
@@ -41,19 +37,14 @@ class Kept:
         }
 
     def keep(self, key: str, completion: Completion) -> None:
-        """Keep one, with the model and the time, by which it can be purged; it is on disk when this returns.
+        """Keep one by its key; it is on disk when this returns."""
+        self.keep_many({key: completion})
 
-        Threads that come at the same time share one write: on a slow disk a write is most of what a call takes.
-        """
+    def keep_many(self, completions: Mapping[str, Completion]) -> None:
+        """Keep some by their keys, in one write, with the model and the time, by which they can be purged."""
         when = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._noting:
-            self._coming[_versioned(key)] = asdict(completion) | {"model": self.model, "kept": when}
-        with self._writing:
-            # Who waited here may find that the one before has written for all.
-            with self._noting:
-                rows, self._coming = self._coming, {}
-            if rows:
-                self._cache.put_many(rows)
+        about = {"model": self.model, "kept": when}
+        self._cache.put_many({_versioned(key): asdict(completion) | about for key, completion in completions.items()})
 
 
 def _versioned(key: str) -> str:

@@ -1,9 +1,9 @@
 """Calls to an endpoint one by one, many in flight at a time."""
 
 import asyncio
-import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import openai
@@ -12,8 +12,9 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from pinch.config import OpenAIJudge
 from pinch.endpoint import Endpoint
 from pinch.errors import PinchError
-from pinch.judge.calls import Call, Completion, Keep
+from pinch.judge.calls import NO_COMPLETION, Call, Completion, Keep, read_completion
 from pinch.judge.openai import FILTERED
+from pinch.judge.writer import Writer
 from pinch.progress import Progress
 
 if TYPE_CHECKING:
@@ -30,7 +31,11 @@ ABOUT_LENGTH = ("context", "too long", "`inputs` tokens")
 """What endpoints say, in other codes each, of a prompt of too many tokens."""
 
 THREADS = 64
-"""At most, for what waits for the disk."""
+"""At most, for reservations that wait for the ledger."""
+
+APART = 0.002
+"""Seconds between the first calls: about what a call takes of this process. Replies to calls that began all at once
+come all at once from an endpoint that is as quick with each, and then wait for each other, again at every next call."""
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 8.0
@@ -39,6 +44,16 @@ LONGEST_PAUSE = 8.0
 
 class NoCompletionError(Exception):
     """Something came, with status 200, that is no chat completion: a page of HTML, half of one."""
+
+
+@dataclass(frozen=True)
+class _Came:
+    """A completion on its way to the disk."""
+
+    place: int
+    completion: Completion
+    reserved: float
+    """US dollars, for its call."""
 
 
 class LiveTransport:
@@ -52,10 +67,10 @@ class LiveTransport:
         """Whether the endpoint has refused a FORM, so that no call has one any more."""
 
     def send(self, calls: Sequence[Call], keep: Keep) -> None:
-        """Hand each completion to `keep` with the place of its call, as it comes.
+        """Hand completions to `keep` with the places of their calls, as they come: many together where writing is slow.
 
-        Raises PinchError where the endpoint fails for good or the money is spent: no call is begun then, and those in
-        flight are kept.
+        Calls go on meanwhile, until as many replies wait to be kept as there are calls in flight. Raises PinchError
+        where the endpoint fails for good or the money is spent: no call is begun then, and those in flight are kept.
         """
         failures = asyncio.run(self._send(calls, keep))
         if not failures:
@@ -76,27 +91,45 @@ class LiveTransport:
         # One iterator for all workers: whoever is free takes the next call, and few are made tasks of at a time.
         waiting = iter(enumerate(calls))
         progress = Progress(self.endpoint.where, len(calls), "calls")
-        # What waits for the disk does so in threads, or no call could go on meanwhile.
+        # Reservations wait for the ledger in threads, or no call could go on meanwhile.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(min(workers, THREADS)))
-        async with self.endpoint.open() as client:
 
-            async def work() -> None:
+        def write(some: list[_Came]) -> None:
+            # What was spent is a fact, whether or not the replies can be kept.
+            self._settle(some)
+            keep({came.place: came.completion for came in some})
+            progress.add(len(some))
+
+        async with self.endpoint.open() as client, Writer(write, 2 * workers, failures.append) as writer:
+
+            async def work(number: int) -> None:
+                await asyncio.sleep(number * APART)
                 for place, call in waiting:
-                    try:
-                        await asyncio.to_thread(keep, place, await self._complete(client, call.body))
-                    except Exception as error:
-                        failures.append(error)
+                    await writer.begin()
                     if failures:
                         return
-                    progress.add(1)
+                    try:
+                        writer.put(_Came(place, *await self._complete(client, call.body)))
+                    except Exception as error:
+                        failures.append(error)
+                        writer.give_up()
+                    if failures:
+                        return
 
             async with asyncio.TaskGroup() as group:
-                for _ in range(workers):
-                    group.create_task(work())
+                for number in range(workers):
+                    group.create_task(work(number))
         progress.close()
         return failures
 
-    async def _complete(self, client: openai.AsyncOpenAI, wanted: dict[str, Any]) -> Completion:
+    def _settle(self, some: Sequence[_Came]) -> None:
+        if self.spending:
+            tokens = [(came.completion.tokens_in, came.completion.tokens_out) for came in some]
+            tokens_in, tokens_out = map(sum, zip(*tokens, strict=True))
+            self.spending.settle(sum(came.reserved for came in some), tokens_in, tokens_out)
+
+    async def _complete(self, client: openai.AsyncOpenAI, wanted: dict[str, Any]) -> tuple[Completion, float]:
+        """A completion, and what is reserved for it until its cost is entered."""
         while True:
             body = plain(wanted, self.settings.max_tokens) if self.plain else wanted
             try:
@@ -104,16 +137,16 @@ class LiveTransport:
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 words = f"{error.message} {error.body}".lower()
                 if any(word in words for word in ABOUT_LENGTH):
-                    return Completion(refused=self.endpoint.said(error) or "no reason given")
+                    return Completion(refused=self.endpoint.said(error) or "no reason given"), 0.0
                 if error.code == FILTERED:
-                    return Completion(refused=f"{FILTERED}: {self.endpoint.said(error)}")
+                    return Completion(refused=f"{FILTERED}: {self.endpoint.said(error)}"), 0.0
                 if not (any(form in body for form in FORMS) and any(word in words for word in ABOUT_FORMS)):
                     raise
                 self._fall_back(error)
             except openai.APIStatusError as error:
                 if error.status_code != 413:
                     raise
-                return Completion(refused=self.endpoint.said(error) or "the endpoint answered 413")
+                return Completion(refused=self.endpoint.said(error) or "the endpoint answered 413"), 0.0
 
     def _fall_back(self, error: openai.APIStatusError) -> None:
         if not self.plain:
@@ -124,18 +157,16 @@ class LiveTransport:
                 flush=True,
             )
 
-    async def _paid(self, client: openai.AsyncOpenAI, body: dict[str, Any]) -> Completion:
-        """One completion, entered into the ledger. Raises PinchError before a call that could cost too much."""
-        if self.spending is None:
-            return await self._retried(client, body)
+    async def _paid(self, client: openai.AsyncOpenAI, body: dict[str, Any]) -> tuple[Completion, float]:
+        """One completion, and what was reserved for it. Raises PinchError before a call that could cost too much."""
+        if self.spending is None or self.settings.max_usd is None:
+            return await self._retried(client, body), 0.0
         reserved = await asyncio.to_thread(self.spending.reserve, body)
         try:
-            completion = await self._retried(client, body)
+            return await self._retried(client, body), reserved
         except BaseException:
             self.spending.release(reserved)
             raise
-        await asyncio.to_thread(self.spending.settle, reserved, completion.tokens_in, completion.tokens_out)
-        return completion
 
     async def _retried(self, client: openai.AsyncOpenAI, body: dict[str, Any]) -> Completion:
         retrying = AsyncRetrying(
@@ -144,42 +175,21 @@ class LiveTransport:
             wait=wait_exponential_jitter(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE, jitter=FIRST_PAUSE),
             reraise=True,
         )
-        create: Any = client.chat.completions.create
         async for attempt in retrying:
             with attempt:
                 try:
-                    return self._read(await create(**body))
-                except (AttributeError, TypeError, ValueError, openai.APIResponseValidationError):
-                    # The client hands on whatever came, so a page of HTML or an error with status 200 shows only here.
+                    return self._read(await self.endpoint.chat(client, body))
+                except NO_COMPLETION:
+                    # Whatever came is handed on, so a page of HTML or an error with status 200 shows only here.
                     raise NoCompletionError from None
         raise AssertionError("the last attempt ends with a completion or an exception")
 
     def _read(self, said: Any) -> Completion:
-        choice = said.choices[0] if len(said.choices) else None
-        content = (choice.message.content or getattr(choice.message, "refusal", None) or "") if choice else ""
-        usage = said.usage
-        return Completion(
-            # Half of a surrogate pair, from a reply cut off inside an emoji, could not be written down.
-            text=self.endpoint.without_key(content.encode("utf-8", "replace").decode("utf-8")),
-            tokens_in=int(getattr(usage, "prompt_tokens", None) or 0),
-            tokens_out=int(getattr(usage, "completion_tokens", None) or 0),
-            logprobs=_first_token(getattr(choice, "logprobs", None)),
-        )
+        if isinstance(said, dict) and said.get("choices") == []:
+            return Completion()  # nothing was said
+        return read_completion(said, self.endpoint.without_key)
 
 
 def plain(body: dict[str, Any], max_tokens: int) -> dict[str, Any]:
     """The same call with nothing in it that an endpoint may not know, and room for a reply in words."""
     return {key: value for key, value in body.items() if key not in FORMS} | {"max_tokens": max_tokens}
-
-
-def _first_token(logprobs: Any) -> dict[str, float] | None:
-    """The likeliest first tokens; of those that read the same the likeliest."""
-    content = getattr(logprobs, "content", None)
-    if not content:
-        return None
-    found: dict[str, float] = {}
-    for top in content[0].top_logprobs:
-        if isinstance(top.logprob, int | float) and math.isfinite(top.logprob):
-            token = top.token.encode("utf-8", "replace").decode("utf-8")
-            found[token] = max(float(top.logprob), found.get(token, -math.inf))
-    return found

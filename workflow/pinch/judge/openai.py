@@ -1,6 +1,6 @@
 """A judge behind any endpoint that speaks OpenAI's chat completions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -136,10 +136,11 @@ class OpenAIEngine:
         known = self.kept.completions(calls)
         missing = [key for key in calls if key not in known]
 
-        def keep(place: int, completion: Completion) -> None:
+        def keep(completions: Mapping[int, Completion]) -> None:
             # Under the call that was wanted, even where the endpoint took only a plainer one: the next run wants it.
-            self.kept.keep(missing[place], completion)
-            known[missing[place]] = completion
+            came = {missing[place]: completion for place, completion in completions.items()}
+            self.kept.keep_many(came)
+            known.update(came)
 
         if missing:
             self.transport.send([calls[key] for key in missing], keep)

@@ -4,7 +4,7 @@ A pair is shown twice, the order swapped (paper, section 2). The verdicts are wr
 add up to is for aggregate to say. Identical responses are a tie without a call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -59,6 +59,15 @@ class Reply:
     """Made for it before, and kept."""
 
 
+@dataclass(frozen=True)
+class Siblings:
+    """What other jobs will ask the same judge; asked with a job's own questions where a model has to be loaded."""
+
+    group: str
+    """Jobs of one group wait for each other before they load a model."""
+    questions: Callable[[], Iterable[Question]]
+
+
 class Engine(Protocol):
     """What compares two responses."""
 
@@ -90,12 +99,7 @@ def _verdict(question: Question, order: Order, reply: Reply) -> VerdictRow:
     )
 
 
-def judge_pairs(pairs: Sequence[Pair], engine: Engine, repeat: int = 0) -> tuple[list[VerdictRow], str]:
-    """Two verdicts a pair, in the order of the pairs, and a summary of what was asked and what was not.
-
-    With a `repeat` above 0 everything is asked anew, as often as it is given another number. Raises PinchError where
-    the engine cannot go on.
-    """
+def _both_orders(pairs: Iterable[Pair], repeat: int) -> list[tuple[Order, Question]]:
     questions: list[tuple[Order, Question]] = []
     for pair in pairs:
         for order in ORDERS:
@@ -103,13 +107,32 @@ def judge_pairs(pairs: Sequence[Pair], engine: Engine, repeat: int = 0) -> tuple
             questions.append(
                 (order, Question(pair.candidate.id, pair.candidate.instruction, *shown, pair.reference, repeat))
             )
-    asked = [question for _, question in questions if question.first.response != question.second.response]
+    return questions
+
+
+def _differ(question: Question) -> bool:
+    return question.first.response != question.second.response
+
+
+def questions_of(pairs: Iterable[Pair], repeat: int = 0) -> list[Question]:
+    """What `judge_pairs` asks its engine."""
+    return [question for _, question in _both_orders(pairs, repeat) if _differ(question)]
+
+
+def judge_pairs(pairs: Sequence[Pair], engine: Engine, repeat: int = 0) -> tuple[list[VerdictRow], str]:
+    """Two verdicts a pair, in the order of the pairs, and a summary of what was asked and what was not.
+
+    With a `repeat` above 0 everything is asked anew, as often as it is given another number. Raises PinchError where
+    the engine cannot go on.
+    """
+    questions = _both_orders(pairs, repeat)
+    asked = [question for _, question in questions if _differ(question)]
     replies = engine.ask(asked) if asked else []
     coming = iter(replies)
     rows = [
-        VerdictRow.tied(question.id, order, "identical")
-        if question.first.response == question.second.response
-        else _verdict(question, order, next(coming))
+        _verdict(question, order, next(coming))
+        if _differ(question)
+        else VerdictRow.tied(question.id, order, "identical")
         for order, question in questions
     ]
     return rows, _summary(replies, len(questions) - len(asked))

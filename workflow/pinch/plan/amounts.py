@@ -71,6 +71,16 @@ class LanguageTokens:
 
 
 @dataclass(frozen=True)
+class Saving:
+    """A line of the bill of one judge's calls: from every cell of every design by itself to what is left to ask."""
+
+    label: str
+    calls: int
+    """Taken off, so negative; of the first line, the naive number, and of the last, what is left."""
+    basis: str = ""
+
+
+@dataclass(frozen=True)
 class Rate:
     """How fast something is on one GPU (or on the machine that it was measured on)."""
 
@@ -111,6 +121,8 @@ class Plan:
     amounts: dict[str, Amount] = field(default_factory=dict)
     models: list[Spread] = field(default_factory=list)
     designs: list[DesignCells] = field(default_factory=list)
+    savings: dict[str, list[Saving]] = field(default_factory=dict)
+    """By judge that asks a model; all lines but the last add up to it."""
     languages: list[LanguageTokens] = field(default_factory=list)
     rates: list[Rate] = field(default_factory=list)
     shown: Shown | None = None

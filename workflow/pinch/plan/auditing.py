@@ -30,8 +30,9 @@ def asked(experiment: Experiment, judge: AnyJudge, known: Known) -> Asked:
         inputs = experiment.audit_inputs(judge.name, lang)
         if "labelled" in inputs:
             pairs = [item.pair for item in labelled_pairs(inputs["labelled"], lang)]
-            cached = sum(known.replies_to(pair.candidate, pair.baseline, pair.reference) for pair in pairs)
-            total.add(base, lang, 2 * len(pairs), cached)
+            found = [known.replies_to(pair.candidate, pair.baseline, pair.reference) for pair in pairs]
+            cached, repeated = (sum(counts) for counts in zip(*found, strict=True)) if found else (0, 0)
+            total.add(base, lang, 2 * len(pairs), cached, repeated=repeated)
         elif "contrast" in inputs:
             total.add(base, lang, 2 * settings.contrast)
         total.add(base, lang, 2 * settings.repeats)

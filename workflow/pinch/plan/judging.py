@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -36,6 +36,12 @@ class Asked:
     """Known to be ties without a call, judged or not."""
     cached: int = 0
     """Not written down, but replied to before."""
+    repeated: int = 0
+    """Not written down, and the same question as another one that is counted."""
+    known: int = 0
+    """Cells whose responses are there, so that it is known what is identical."""
+    unknown: int = 0
+    """Cells whose responses are not."""
     to_ask: dict[tuple[str, str], int] = field(default_factory=dict)
     """Calls left, by base model and language; of a judge that asks nobody, verdicts."""
     tokens_in: list[int] = field(default_factory=list)
@@ -70,12 +76,13 @@ class Asked:
                 self.tokens_in.append(row.tokens_in)
                 self.tokens_out.append(row.tokens_out)
 
-    def add(self, base: str, lang: str, questions: int, cached: int = 0, identical: int = 0) -> None:
+    def add(self, base: str, lang: str, questions: int, cached: int = 0, identical: int = 0, repeated: int = 0) -> None:
         """Add verdicts that are not written down, some of which take no call."""
         self.verdicts += questions
         self.cached += cached
         self.identical += identical
-        left = questions - cached - identical
+        self.repeated += repeated
+        left = questions - cached - identical - repeated
         self.to_ask[base, lang] = self.to_ask.get((base, lang), 0) + left
 
 
@@ -87,18 +94,25 @@ def asked(experiment: Experiment, judge: AnyJudge, pieces: Sequence[Verdicts], k
     references = lru_cache(maxsize=64)(_references)
     for piece in pieces:
         if piece.done:
+            total.known += 1
             total.count_done(read_rows(piece.path, VerdictRow, unique=("id", "order")))
             continue
-        identical = cached = 0
+        identical = cached = repeated = 0
         needed = [piece.inputs["candidate"], piece.inputs["baseline"]]
-        if isinstance(judge, LanguageModelJudge) and all(Path(path).is_file() for path in needed):
+        there = isinstance(judge, LanguageModelJudge) and all(Path(path).is_file() for path in needed)
+        total.known += there
+        total.unknown += not there
+        if there:
             theirs = {row.id: row for row in responses(needed[1])}
             pairs = [(row, theirs[row.id]) for row in responses(needed[0]) if row.id in theirs]
             different = [pair for pair in pairs if pair[0].response != pair[1].response]
             identical = 2 * (len(pairs) - len(different))
             shown = references(piece.inputs["prompts"]) if different else {}
-            cached = sum(known.replies_to(*pair, shown.get(pair[0].id)) for pair in different)
-        total.add(piece.base, piece.lang, 2 * experiment.n_prompts, cached, identical)
+            for pair in different:
+                replies, again = known.replies_to(*pair, shown.get(pair[0].id))
+                cached += replies
+                repeated += again
+        total.add(piece.base, piece.lang, 2 * experiment.n_prompts, cached, identical, repeated)
     return total
 
 
@@ -113,25 +127,45 @@ class Known:
         self.experiment = experiment
         self.judge = judge
         file = Path(experiment.cache) / "judge_replies.sqlite"
-        self.replies = _keys(file) if file.is_file() and isinstance(judge, LanguageModelJudge) else set()
-        self.engine: Any = None
+        asks = isinstance(judge, LanguageModelJudge)
+        self.replies = _keys(file) if asks and file.is_file() else set()
+        self.prompt = read_prompt(judge.prompt) if isinstance(judge, LanguageModelJudge) else ""
+        self.seen: set[int] = set()
+        """Questions looked for, by hash: a grid has a million."""
 
-    def replies_to(self, candidate: GenerationRow, baseline: GenerationRow, reference: str | None) -> int:
-        """In how many of its two orders a pair has been replied to."""
-        if not self.replies:
-            return 0
-        self.engine = self.engine or self._make()
-        if self.engine is None:
-            return 0
+    def replies_to(self, candidate: GenerationRow, baseline: GenerationRow, reference: str | None) -> tuple[int, int]:
+        """In how many of its two orders a pair has been replied to, and in how many it was looked for before.
+
+        Pairs of two cells are the same question where both models' responses have the same words.
+        """
+        if not isinstance(self.judge, LanguageModelJudge):
+            return 0, 0
         # A plan speaks of all links, and what a reply's key is only the judge's engines can say.
         from pinch.judge.protocol import Question
 
-        orders = ((baseline, candidate), (candidate, baseline))
-        keys = [
-            self.engine.key(Question(candidate.id, candidate.instruction, first, second, reference))
-            for first, second in orders
-        ]
-        return sum(digest(LINK_VERSIONS["judge"], key) in self.replies for key in keys)
+        cached = again = 0
+        for first, second in ((baseline, candidate), (candidate, baseline)):
+            words = hash((candidate.instruction, first.response, second.response, *self._shown(candidate, reference)))
+            if words in self.seen:
+                again += 1
+                continue
+            self.seen.add(words)
+            if self.replies and (engine := self.engine) is not None:
+                key = engine.key(Question(candidate.id, candidate.instruction, first, second, reference))
+                cached += digest(LINK_VERSIONS["judge"], key) in self.replies
+        return cached, again
+
+    def _shown(self, row: GenerationRow, reference: str | None) -> tuple[str | None, ...]:
+        """What else the prompt shows."""
+        return (
+            row.lang if "{language}" in self.prompt else None,
+            reference if "{reference}" in self.prompt else None,
+        )
+
+    @cached_property
+    def engine(self) -> Any:
+        """The judge's, which knows under which keys it keeps its replies; None where it cannot be made yet."""
+        return self._make()
 
     def _make(self) -> Any:
         if isinstance(self.judge, OpenAIJudge):
@@ -141,7 +175,6 @@ class Known:
         assert isinstance(self.judge, TransformersJudge), "the others keep nothing"
         record = Path(self.experiment.results, "base_models", f"{self.judge.model.name}.json")
         if not record.is_file():
-            self.replies = set()
             return None
         from pinch.judge.transformers import TransformersEngine
 
@@ -182,7 +215,10 @@ def cost(
         nobody = "the majority of its members" if isinstance(judge, Jury) else "the rubric asks nobody"
         amounts[f"calls:{name}"] = Amount("judging", f"{name}: calls", "number", 0, 0, nobody)
         return Cost(amounts, (0.0, 0.0), (0.0, 0.0))
-    free = f"{total.identical:,} identical pairs and the diagonal are free; {total.cached:,} replies lie in the cache"
+    free = (
+        f"{total.identical:,} identical and {total.repeated:,} repeated pairs are free; {total.cached:,} replies lie "
+        "in the cache"
+    )
     amounts[f"calls:{name}"] = Amount("judging", f"{name}: calls", "number", total.calls, total.calls_left, free)
     if audit.verdicts:
         basis = f"{'at most; ' if audit.calls_left else ''}{audit.cached:,} replies lie in the cache"

@@ -15,6 +15,7 @@ from pinch.plan.differences import shown
 from pinch.plan.lengths import lengths, table
 from pinch.plan.render import quantity
 from pinch.plan.said import Said
+from pinch.plan.savings import savings
 from pinch.plan.texts import Texts, translation, translation_usd
 from pinch.plan.work import Responses, Training, Work
 
@@ -170,6 +171,7 @@ class _Making:
             verdicts = [verdicts[0] + total.verdicts, verdicts[1] + total.left]
             if not isinstance(judge, LanguageModelJudge):
                 continue
+            self.plan.savings[judge.name] = savings(self.plan.designs, self.experiment.n_prompts, total)
             if cost.usd is not None:
                 self.usd[f"judge {judge.name}"] = cost.usd
                 self._check_limit(judge, cost.usd[0])

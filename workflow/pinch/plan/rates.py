@@ -10,7 +10,9 @@ from pinch.errors import PinchError
 from pinch.plan.amounts import Rate
 from pinch.plan.work import Training
 
-DECODED = re.compile(r"^generate: \S+ \(\d+/\d+\): \d+ responses, (\d+) tokens in \d+ s, (\d+) tokens/s", re.MULTILINE)
+DECODED = re.compile(
+    r"^generate: \S+ \(\d+/\d+\): \d+ responses, (\d+) tokens in [\d.]+ s, (\d+) tokens/s", re.MULTILINE
+)
 """What generate says of each cell that it makes. The rate has more digits than the seconds of a short cell."""
 
 

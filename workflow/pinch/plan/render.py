@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pinch.plan.amounts import Amount, Plan, Shown
+from pinch.plan.amounts import Amount, Plan, Saving, Shown
 
 SECTIONS = ("training", "cells", "judging", "data", "time and money", "disk")
 
@@ -43,6 +43,8 @@ def _parts(plan: Plan) -> list[tuple[str, str]]:
         amounts = [amount for amount in plan.amounts.values() if amount.section == section]
         if amounts:
             parts.append((section.capitalize(), _table(["", "whole", "left", ""], [_line(item) for item in amounts])))
+        if section == "judging":
+            parts += [(f"Calls of {judge}", _savings(lines)) for judge, lines in plan.savings.items()]
         if section == "training":
             parts.append(("A model", _models(plan)))
         if section == "cells":
@@ -85,6 +87,10 @@ def _designs(plan: Plan) -> str:
     new = sum(item.new for item in plan.designs)
     lines.append(["distinct", "", "", "", f"{new:,}", "", "new: judged and in no design above"])
     return _table(["", "sets", "cells", "judged", "new", "left", ""], lines)
+
+
+def _savings(lines: Sequence[Saving]) -> str:
+    return _table(["", "calls", ""], [[line.label, f"{line.calls:,}", line.basis] for line in lines])
 
 
 def _differences(shown: Shown) -> str:

@@ -4,12 +4,12 @@ A figure that draws what a judge said tells what the judge's audits say of it (s
 """
 
 import argparse
-import json
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pinch import scores as tables
+from pinch.arguments import paths_of, settings_of
 from pinch.errors import PinchError
 from pinch.plot import flags
 from pinch.plot.heatmap import VALUES
@@ -50,11 +50,14 @@ DEFAULTS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `python -m pinch plot`."""
     parser.add_argument("--scores", nargs="+", default=[], help="table made by aggregate, or rows of it, .parquet")
+    parser.add_argument("--scores-from", help="a file that names such tables, a path a line")
     parser.add_argument(
         "--audits", nargs="*", default=[], help="made by aggregate, .json, a language each: what is known of the judge"
     )
     parser.add_argument("--translations", help="table made by translation_report, .csv, for a figure of that kind")
-    parser.add_argument("--settings", required=True, help="what to draw and how, JSON; see Figures.setting")
+    parser.add_argument(
+        "--settings", required=True, help="what to draw and how, JSON or a file of it; see Figures.setting"
+    )
     parser.add_argument("--answer", help="made by answer, .json, for a figure of kind pinch to tell")
     for kind in ("png", "pdf", "csv"):
         parser.add_argument(f"--{kind}", required=True)
@@ -64,14 +67,15 @@ def run(arguments: argparse.Namespace) -> str:
     """Draw one figure."""
     import polars as pl
 
-    settings = DEFAULTS | json.loads(arguments.settings)
+    settings = DEFAULTS | settings_of(arguments.settings)
     kind = settings["kind"]
     if arguments.answer:
         found = read_json(arguments.answer)
         settings |= {"sentence": found["text"], "chosen": (found["chosen"] or {}).get("percent")}
     if kind not in FIGURES:
         raise PinchError(f"--settings: kind {kind!r} is none of {', '.join(FIGURES)}")
-    if not arguments.scores and kind not in WITHOUT_SCORES:
+    given = paths_of(arguments.scores, arguments.scores_from)
+    if not given and kind not in WITHOUT_SCORES:
         raise PinchError(f"--scores: a figure of kind {kind} needs the table made by aggregate")
     if kind == "heatmap" and settings["value"] not in VALUES:
         raise PinchError(f"--settings: value {settings['value']!r} is none of {', '.join(VALUES)}")
@@ -80,7 +84,7 @@ def run(arguments: argparse.Namespace) -> str:
     plt = start_style()
     if settings["colormap"] not in plt.colormaps():
         raise PinchError(f"plot.colormap: {settings['colormap']!r} is not a colormap of matplotlib, such as YlGnBu")
-    scores = None if kind in WITHOUT_SCORES else tables.read(arguments.scores, settings["base"], settings["judge"])
+    scores = None if kind in WITHOUT_SCORES else tables.read(given, settings["base"], settings["judge"])
     if kind == "translations":
         scores = pl.read_csv(arguments.translations, infer_schema_length=None)
     if kind == "audit":

@@ -1,0 +1,40 @@
+"""Arguments that are too long for a command line: thousands of paths, and settings that name every row.
+
+The shell takes 128 KiB in one string, which is some thousand rows. So what grows with the number of rows reaches a
+command by a file: R/arguments/ has one for every figure, audit and table, written when a run begins (see
+`pinch.record`). The commands take the same in words where they are run by hand.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pinch.errors import PinchError
+from pinch.rows import read_json
+
+
+def settings_of(given: str) -> Any:
+    """Settings given as JSON, or as a file that holds them. Raises PinchError naming the file where it does not."""
+    return json.loads(given) if is_text(given) else read_json(given)
+
+
+def text_of(given: str) -> str:
+    """The JSON itself, unread, of what may be a file that holds it."""
+    return given if is_text(given) or not Path(given).is_file() else Path(given).read_text(encoding="utf-8")
+
+
+def is_text(given: str) -> bool:
+    """Whether this is JSON and not the name of a file: an object or a list."""
+    return given.lstrip().startswith(("{", "["))
+
+
+def paths_of(given: Sequence[str], listed: str | None) -> list[str]:
+    """Paths given in words, then those that a file names, a path a line. Raises PinchError where there is no file."""
+    if not listed:
+        return list(given)
+    try:
+        text = Path(listed).read_text(encoding="utf-8")
+    except OSError as error:
+        raise PinchError(f"{listed}: cannot be read ({error.strerror}); a run writes it when it begins") from None
+    return [*given, *filter(None, text.split("\n"))]

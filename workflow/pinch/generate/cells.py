@@ -1,0 +1,107 @@
+"""Cells in the cache: the responses of one model in one language, under a name made of all that they depend on."""
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pinch import LINK_VERSIONS, modelling
+from pinch.config import Generate
+from pinch.errors import PinchError
+from pinch.generate.rows_of_base import Model
+from pinch.rows import TranslatedRow, digest, file_digest, read_rows
+
+
+def read_prompts(path: Path, lang: str, limit: int) -> list[TranslatedRow]:
+    """The first `limit` prompts of a language (0: all), less those dropped by the gate after translation.
+
+    Raises PinchError where they are in another language, or none is left.
+    """
+    rows = read_rows(path, TranslatedRow)
+    wrong = next((row for row in rows if row.lang != lang), None)
+    if wrong:
+        raise PinchError(f"{path}: id {wrong.id!r}: lang is {wrong.lang!r}, expected {lang!r}")
+    passed = [row for row in rows[: limit or None] if not row.dropped]
+    if not passed:
+        raise PinchError(f"{path}: none of {len(rows[: limit or None])} prompts passed the gate (translate.gate.eval)")
+    return passed
+
+
+class Prompts:
+    """The evaluation prompts by language, each read once."""
+
+    def __init__(self, folder: str | Path, limit: int) -> None:
+        self.folder, self.limit = Path(folder), limit
+        self._read: dict[str, list[TranslatedRow]] = {}
+        self._digests: dict[str, str] = {}
+
+    def there(self, lang: str) -> bool:
+        """Whether they are translated yet."""
+        return (self.folder / f"{lang}.jsonl").is_file()
+
+    def of(self, lang: str) -> list[TranslatedRow]:
+        """Raises PinchError as `read_prompts` does."""
+        if lang not in self._read:
+            self._read[lang] = read_prompts(self.folder / f"{lang}.jsonl", lang, self.limit)
+        return self._read[lang]
+
+    def digest(self, lang: str) -> str:
+        """Of what a model is shown of them."""
+        if lang not in self._digests:
+            self._digests[lang] = prompts_digest(self.of(lang))
+        return self._digests[lang]
+
+
+def prompts_digest(prompts: Sequence[TranslatedRow]) -> str:
+    """Of what a model is shown of prompts."""
+    return digest([[row.id, row.lang, row.instruction] for row in prompts])
+
+
+@cache
+def _template() -> str:
+    return file_digest(modelling.TEMPLATE)
+
+
+def engine_versions(settings: Generate) -> list[str]:
+    """What decodes. An endpoint does not say its version: what its models are called must tell them apart."""
+    libraries = {"transformers": ("transformers", "torch"), "vllm": ("vllm",), "endpoint": ()}[settings.engine]
+    found: list[str] = [settings.engine]
+    for name in libraries:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:  # who has to decode says so
+            found.append(f"no {name}")
+    return found
+
+
+def cell_key(model: str, prompts: str, settings: Generate, seed: str, chat: bool) -> str:
+    """The name of a cell in the cache: equal where nothing that its content depends on differs.
+
+    `model` and `prompts` are digests.
+    """
+    decoding = {name: value for name, value in settings.deciding().items() if name != "untuned_prompt"}
+    template = _template() if chat else "raw"
+    engine = [LINK_VERSIONS["generate"], *engine_versions(settings)]
+    # Greedy decoding has no chance in it: the seeds share a cell of the untuned model.
+    return digest(model, prompts, decoding, template, engine, seed if settings.temperature else "greedy")
+
+
+class Cells:
+    """The folder of cells, and the locks of the models that they are of."""
+
+    def __init__(self, folder: Path, prompts: Prompts, settings: Generate) -> None:
+        self.folder, self.prompts, self.settings = folder, prompts, settings
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, model: Model, lang: str) -> Path:
+        """Where a cell is, or will be. Raises PinchError where its prompts cannot be read."""
+        prompts = self.prompts.digest(lang)
+        return self.folder / f"{cell_key(model.digest, prompts, self.settings, model.seed, model.chat)}.jsonl"
+
+    def missing(self, model: Model, langs: Sequence[str]) -> list[str]:
+        """The languages whose cells are not there; those that are not translated yet are left to themselves."""
+        return [lang for lang in langs if self.prompts.there(lang) and not self.path(model, lang).is_file()]
+
+    def lock(self, model: Model) -> Path:
+        """The file that who fills cells of a model holds."""
+        return self.folder / f".{model.digest[:16]}.lock"
