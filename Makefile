@@ -3,6 +3,8 @@
 # make setup        only set up: .venv from requirements.lock
 # make test-long    the tests that take longer
 # make rehearsal    the whole paper's design on a tiny random model: everything but the science
+# make bench        every comparison with what a user would take instead, and their table: half an hour
+# make bench-scale  what planning takes at 1,000 to 50,000 cells
 # make lint         what CI checks besides the tests
 # make format       rewrite what lint would complain about
 # make schema       the JSON Schema of the config, after a change of workflow/pinch/config.py
@@ -17,7 +19,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: help setup quickstart test test-long rehearsal lint format schema lock clean
+.PHONY: help setup quickstart test test-long rehearsal bench bench-scale lint format schema lock clean
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -47,6 +49,12 @@ test-long: setup
 rehearsal: setup
 	$(BIN)/python -m pinch rehearse experiments/paper.yaml --output results/rehearsal
 	$(BIN)/snakemake --cores $(CORES) --set-threads base_model=1 finetune=1 generate=1 --configfile results/rehearsal/config.yaml
+
+bench: setup
+	PYTHONPATH=workflow $(BIN)/python benchmarks/bench.py $(COMPARISONS)
+
+bench-scale: setup
+	PYTHONPATH=workflow $(BIN)/python benchmarks/scale.py
 
 lint: setup
 	$(BIN)/ruff format --check workflow tests benchmarks
