@@ -20,6 +20,8 @@ from typing import Any
 import yaml
 
 RESAMPLES = 5000
+BATCH = 16
+"""Prompts that are decoded together, in the order in which they come."""
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
@@ -90,8 +92,8 @@ def answer(model: Any, tokenizer: Any, prompts: Sequence[dict[str, Any]], settin
     model.eval()
     model.config.use_cache = True
     said = []
-    for start in range(0, len(prompts), settings["batch_size"]):
-        batch = prompts[start : start + settings["batch_size"]]
+    for start in range(0, len(prompts), BATCH):
+        batch = prompts[start : start + BATCH]
         inputs = tokenizer.apply_chat_template(
             [[{"role": "user", "content": row["instruction"]}] for row in batch],
             add_generation_prompt=True,

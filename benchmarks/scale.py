@@ -14,15 +14,17 @@ import argparse
 import json
 import math
 import re
+import resource
 import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench import RESULTS, machine, versions
-from harness import ROOT, Process, run
+from harness import ROOT, run
 from sizes import LANGUAGES, write
 
 SIZES = (1_080, 5_400, 18_000, 50_400)
@@ -54,20 +56,40 @@ main()
 """`snakemake` that does not wait 0.1 s for every file that it touches."""
 
 
-def snakemake(folder: Path, *arguments: str, entry: Sequence[str] = ("-m", "snakemake")) -> Process:
-    """The workflow on the experiment in a folder. Raises RuntimeError with what it said where it fails."""
+@dataclass(frozen=True)
+class Took:
+    """What a command took."""
+
+    s: float
+    """Of a core: what other processes do on the machine changes it less than the time on the clock."""
+    mb: float
+    """Peak memory."""
+    output: str
+
+
+def timed(command: Sequence[str | Path], folder: Path) -> Took:
+    """Run a command. Raises RuntimeError with what it said where it fails."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = run(command, cwd=folder)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Took(took, done.peak_mb, done.output)
+
+
+def snakemake(folder: Path, *arguments: str, entry: Sequence[str] = ("-m", "snakemake")) -> Took:
+    """The workflow on the experiment in a folder."""
     command = [sys.executable, *entry, "--snakefile", ROOT / "Snakefile", "--configfile", "experiment.yaml"]
-    return run([*command, *([] if "--cores" in arguments else ["--cores", "2"]), *arguments], cwd=folder)
+    return timed([*command, *([] if "--cores" in arguments else ["--cores", "2"]), *arguments], folder)
 
 
-def bare(folder: Path, cells: int) -> Process:
+def bare(folder: Path, cells: int) -> Took:
     """The bare DAG of as many cells, planned."""
     size = [f"models={cells // len(LANGUAGES)}", f"languages={len(LANGUAGES)}"]
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "benchmarks" / "bare_dag.smk"]
-    return run([*command, "--cores", "2", "--config", *size, "-n", "--quiet", "all"], cwd=folder)
+    return timed([*command, "--cores", "2", "--config", *size, "-n", "--quiet", "all"], folder)
 
 
-def finish(folder: Path, *arguments: str) -> Process:
+def finish(folder: Path, *arguments: str) -> Took:
     """Make what looks like a finished experiment of the one in a folder; what recording it took."""
     named = re.findall(r"^    output: (.*)$", snakemake(folder, "-n").output, re.MULTILINE)
     for name in (name for line in named for name in line.split(", ")):
@@ -94,10 +116,10 @@ def measure(cells: int) -> dict[str, Any]:
         folder = Path(name)
         write(folder, cells)
         plan = snakemake(folder, "-n", "--quiet", "all")
-        found: dict[str, Any] = {"cells": cells, "plan_s": plan.seconds, "plan_mb": plan.peak_mb}
+        found: dict[str, Any] = {"cells": cells, "plan_s": plan.s, "plan_mb": plan.mb}
         if cells <= BARE:
             base = bare(folder, cells)
-            found |= {"bare_s": base.seconds, "bare_mb": base.peak_mb}
+            found |= {"bare_s": base.s, "bare_mb": base.mb}
         touch = finish(folder)
         again = snakemake(folder)
         if "Nothing to be done" not in again.output:
@@ -105,10 +127,10 @@ def measure(cells: int) -> dict[str, Any]:
         files, mb = size_of(folder / ".snakemake")
         mtime = snakemake(folder, "--rerun-triggers", "mtime")
         return found | {
-            "record_s": touch.seconds,
-            "again_s": again.seconds,
-            "again_mb": again.peak_mb,
-            "again_mtime_s": mtime.seconds,
+            "record_s": touch.s,
+            "again_s": again.s,
+            "again_mb": again.mb,
+            "again_mtime_s": mtime.s,
             "records": files,
             "records_mb": mb,
         }
@@ -141,7 +163,7 @@ def attempt(folder: Path, *arguments: str) -> dict[str, Any]:
         done = snakemake(folder, *arguments)
     except RuntimeError as error:
         return {"error": str(error).strip().splitlines()[-1]}
-    return {"s": done.seconds, "mb": done.peak_mb}
+    return {"s": done.s, "mb": done.mb}
 
 
 def law(sizes: Sequence[float], values: Sequence[float]) -> tuple[float, float]:
@@ -158,8 +180,8 @@ def render(found: dict[str, Any]) -> str:
     lines = [
         "# How planning grows",
         "",
-        f"Made by `python benchmarks/scale.py` on {found['machine']}; {found['versions']}. One run a number; "
-        "a bare DAG has the same jobs without params, logs and checks (benchmarks/bare_dag.smk).",
+        f"Made by `python benchmarks/scale.py` on {found['machine']}; {found['versions']}. Seconds are those of a core, one "
+        "run a number. A bare DAG has the same jobs without params, logs and checks (benchmarks/bare_dag.smk).",
         "",
         "| cells | plan, s | MB | bare DAG, s | MB | ratio | nothing left, s | MB | by times alone, s | records | MB |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",

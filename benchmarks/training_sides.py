@@ -20,6 +20,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 BATCH = 8
 RANK = 16
+SEED = 42
+"""SFTTrainer's own: the same rows are in the same steps."""
 
 
 def real_rows(number: int, joined: int) -> list[Any]:
@@ -53,7 +55,7 @@ def ours(model: Path, rows: list[Any], steps: int, method: str, scratch: Path) -
     from pinch.finetune import train
 
     settings = Finetune(method=method, steps=steps, batch_size=BATCH, lr=2e-5, lora_rank=RANK)  # type: ignore[arg-type]
-    facts = train(model, "0" * 64, rows, [], settings, 0, scratch / "weights", scratch / "trainer")
+    facts = train(model, "0" * 64, rows, [], settings, SEED, scratch / "weights", scratch / "trainer")
     kept = ("dtype", "attention", "padding_share", "micro_batches", "gradient_checkpointing")
     return {
         "tokens_per_second": facts["tokens_per_second"],

@@ -239,6 +239,9 @@ def test_the_smaller_quickstart_is_a_smaller_one_of_the_same_experiment():
     assert smaller["languages"] == ["en", "es"] and len(whole["languages"]) == 4
     assert {key for key in whole if whole[key] != smaller[key]} == {"languages", "designs", "evaluation", "finetune"}
     assert Path(smaller["data"]["train"]).is_file()
+    # What the script by hand reads of it.
+    by_hand_reads = {"epochs", "batch_size", "lr", "schedule", "max_length", "lora_rank", "lora_alpha"}
+    assert by_hand_reads <= set(smaller["finetune"]) and isinstance(smaller["finetune"]["batch_size"], int)
 
 
 def test_by_hand_says_what_it_needs():

@@ -88,7 +88,7 @@ def tuned(scratch: Path) -> tuple[Any, Any]:
 
 
 def random_weights(scratch: Path) -> tuple[Any, Any]:
-    """A model of 1 B random weights; an eighth of its vocabulary ends a response, so that lengths differ."""
+    """A model of 1 B random weights; one token in 128 ends a response, so that lengths differ."""
     from pinch import modelling
 
     modelling.quiet()

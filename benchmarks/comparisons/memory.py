@@ -11,7 +11,7 @@ from harness import Measured, in_turn
 from comparisons.training import JOINED, model_folder, train
 
 ROUNDS = 2
-STEPS = 2
+STEPS = 4
 
 
 def compare(gpu: bool, rounds: int) -> list[Measured]:

@@ -49,7 +49,7 @@ Lang = Annotated[str, BeforeValidator(_code)]
 class Strict(BaseModel):
     """A section of the config: a key that it does not have is an error that names the nearest one it has."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     @model_validator(mode="before")
     @classmethod
