@@ -180,8 +180,8 @@ def render(found: dict[str, Any]) -> str:
     lines = [
         "# How planning grows",
         "",
-        f"Made by `python benchmarks/scale.py` on {found['machine']}; {found['versions']}. Seconds are those of a core, one "
-        "run a number. A bare DAG has the same jobs without params, logs and checks (benchmarks/bare_dag.smk).",
+        f"Made by `python benchmarks/scale.py` on {found['machine']}; {found['versions']}. Seconds are those of "
+        "a core, one run a number. A bare DAG (benchmarks/bare_dag.smk) has as many jobs without params, logs, checks.",
         "",
         "| cells | plan, s | MB | bare DAG, s | MB | ratio | nothing left, s | MB | by times alone, s | records | MB |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",

@@ -45,7 +45,7 @@ def test_a_judge_that_always_names_the_first_is_flagged_everywhere(
             planned.both(planned.plan_of(Path("tiny.yaml")), f"{kind}:first")[1] for kind in ("calls", "audit_calls")
         ]
     # One job at a time: of two that ask the same at the same moment each would pay.
-    done = run.snakemake("--cores=1")
+    done = run.snakemake(cores="--cores=1")
     # All is made, and the run fails all the same.
     assert done.returncode != 0
     assert "2 of 2 audits are red: first in en, es (no_better_than_chance, one_position)" in done.stdout
