@@ -65,7 +65,7 @@ def tune(model: Any, tokenizer: Any, rows: Sequence[dict[str, Any]], settings: d
             output_dir=str(output),
             num_train_epochs=settings["epochs"],
             per_device_train_batch_size=settings["batch_size"],
-            learning_rate=settings["lr"],
+            learning_rate=float(settings["lr"]),  # YAML reads 3e-4 as text
             lr_scheduler_type=settings["schedule"],
             max_length=settings["max_length"],
             report_to="none",

@@ -3,6 +3,7 @@
     python benchmarks/scale.py                      # 1,080, 5,400, 18,000 and 50,400 cells: half an hour on 2 cores
     python benchmarks/scale.py 1080 5400            # some of them; the others keep their place in the table
     python benchmarks/scale.py --switches 5400      # what each switch of Snakemake changes at that size
+    python benchmarks/scale.py --directives 5400    # what each directive of the rules costs there
 
 A finished experiment is made without its work: the files that a dry run names are created empty, then `snakemake
 --touch` goes through every job and records its inputs, params and command as a real run does. So what a run finds there
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import directives
 from bench import RESULTS, machine, versions
 from harness import ROOT, run
 from sizes import LANGUAGES, write
@@ -76,9 +78,11 @@ def timed(command: Sequence[str | Path], folder: Path) -> Took:
     return Took(took, done.peak_mb, done.output)
 
 
-def snakemake(folder: Path, *arguments: str, entry: Sequence[str] = ("-m", "snakemake")) -> Took:
+def snakemake(
+    folder: Path, *arguments: str, entry: Sequence[str] = ("-m", "snakemake"), snakefile: Path = ROOT / "Snakefile"
+) -> Took:
     """The workflow on the experiment in a folder."""
-    command = [sys.executable, *entry, "--snakefile", ROOT / "Snakefile", "--configfile", "experiment.yaml"]
+    command = [sys.executable, *entry, "--snakefile", snakefile, "--configfile", "experiment.yaml"]
     return timed([*command, *([] if "--cores" in arguments else ["--cores", "2"]), *arguments], folder)
 
 
@@ -157,6 +161,23 @@ def switches(cells: int) -> list[dict[str, Any]]:
     return found
 
 
+def by_directive(cells: int) -> list[dict[str, Any]]:
+    """Planning by the workflow, by it without one kind of directive more at a time, and by the bare DAG."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name, "experiment")
+        write(folder, cells)
+        found = []
+        for left_out in range(len(directives.ORDER) + 1):
+            snakefile = directives.stripped(Path(name, str(left_out)), left_out)
+            took = snakemake(folder, "-n", "--quiet", "all", snakefile=snakefile)
+            words = (
+                f"without {directives.ORDER[left_out - 1]} either" if left_out > 1 else f"without {directives.ORDER[0]}"
+            )
+            found.append({"rules": words if left_out else "as they are", "s": took.s, "mb": took.mb})
+        base = bare(folder, cells)
+        return [*found, {"rules": "the bare DAG", "s": base.s, "mb": base.mb}]
+
+
 def attempt(folder: Path, *arguments: str) -> dict[str, Any]:
     """Seconds and memory, or the last line of an error."""
     try:
@@ -221,6 +242,9 @@ def render(found: dict[str, Any]) -> str:
                 for side in sides
             ]
             lines.append(f"| {row['switch']} | {cell[0]} | {cell[1]} |")
+    for cells, parts in sorted(found.get("directives", {}).items(), key=lambda item: int(item[0])):
+        lines += ["", f"At {int(cells):,} cells, the rules:", "", "| rules | plan, s | MB |", "| --- | --- | --- |"]
+        lines += [f"| {part['rules']} | {part['s']:.1f} | {part['mb']:.0f} |" for part in parts]
     return "\n".join(lines) + "\n"
 
 
@@ -229,6 +253,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sizes", nargs="*", type=int, help=f"cells; {', '.join(map(str, SIZES))} unless given")
     parser.add_argument("--switches", type=int, metavar="CELLS", help="try the switches at this size instead")
+    parser.add_argument("--directives", type=int, metavar="CELLS", help="leave out directives at this size instead")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results (default: %(default)s)")
     arguments = parser.parse_args()
     record = arguments.output / "scale.json"
@@ -243,6 +268,10 @@ def main() -> None:
     if arguments.switches:
         found.setdefault("switches", {})[str(arguments.switches)] = switches(arguments.switches)
         keep()
+    if arguments.directives:
+        found.setdefault("directives", {})[str(arguments.directives)] = by_directive(arguments.directives)
+        keep()
+    if arguments.switches or arguments.directives:
         return
     for cells in arguments.sizes or SIZES:
         if shutil.disk_usage(tempfile.gettempdir()).free < 20e3 * cells:

@@ -1,6 +1,6 @@
 """Judging through an endpoint of fixed latency, against the ideal and against AlpacaEval."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -11,6 +11,7 @@ from judge_sides import (
     AlpacaEval,
     Judged,
     Ours,
+    Pair,
     asked,
     environment,
     judged,
@@ -28,6 +29,11 @@ IN_FLIGHT = 64
 """As in experiments/paper.yaml."""
 
 PAIRS = 300
+FEW = 60
+"""Pairs where so few calls are in flight that 300 would take minutes."""
+
+KILLED_AT = (0.25, 0.5, 0.75)
+"""Of the calls: AlpacaEval loses nothing where its 128 pairs end, and all of them just before."""
 
 
 def compare(gpu: bool, rounds: int) -> list[Measured]:
@@ -76,7 +82,7 @@ def _ideal(place: Path, in_flight: int, latency: float, turns: int, rounds: int)
 
 
 def _alpaca_eval(place: Path, rounds: int) -> list[Measured]:
-    some = pairs(PAIRS)
+    some, fewer = pairs(PAIRS), pairs(FEW)
     share = f"{PAIRS} pairs of real text, {PAIRS - asked(some)} of them identical"
     found: dict[str, list[Judged]] = {}
     with serving(LATENCY) as endpoint:
@@ -85,28 +91,30 @@ def _alpaca_eval(place: Path, rounds: int) -> list[Measured]:
             def once() -> float:
                 done = found.setdefault(name, [])
                 done.append(judged(make(place / f"{name}-{len(done)}"), endpoint))
-                assert done[-1].decided == PAIRS, f"{name}: {done[-1]}"
+                assert done[-1].decided in (PAIRS, FEW), f"{name}: {done[-1]}"
                 return done[-1].decided / done[-1].seconds
 
             return once
 
-        def ours(in_flight: int) -> Callable[[], float]:
-            return run(f"ours-{in_flight}", lambda folder: Ours(folder, some, concurrency=in_flight, read="logprobs"))
+        def ours(in_flight: int, asked: Sequence[Pair] = some) -> Callable[[], float]:
+            return run(f"ours-{in_flight}", lambda folder: Ours(folder, asked, concurrency=in_flight, read="logprobs"))
 
-        def theirs(in_flight: int | None, both: bool = True) -> Callable[[], float]:
-            return run(f"theirs-{in_flight}-{both}", lambda folder: AlpacaEval(folder, some, in_flight, both))
+        def theirs(in_flight: int | None, both: bool = True, asked: Sequence[Pair] = some) -> Callable[[], float]:
+            return run(f"theirs-{in_flight}-{both}", lambda folder: AlpacaEval(folder, asked, in_flight, both))
 
         many = in_turn(ours(IN_FLIGHT), theirs(IN_FLIGHT), rounds)
         one_order = in_turn(ours(IN_FLIGHT), theirs(IN_FLIGHT, both=False), rounds)
         more = in_turn(ours(128), theirs(128), 1)
-        few = in_turn(ours(5), theirs(None), 1)
-        half = asked(some)
+        few = in_turn(ours(5, fewer), theirs(None, asked=fewer), 1)
         killed = [
-            judged_in_spite_of_a_kill(side, endpoint, half)
-            for side in (
-                Ours(place / "killed-ours", some, concurrency=IN_FLIGHT, read="logprobs"),
-                AlpacaEval(place / "killed-theirs", some, IN_FLIGHT),
-            )
+            [
+                judged_in_spite_of_a_kill(side, endpoint, round(2 * asked(some) * share_of_calls))
+                for side in (
+                    Ours(place / f"killed-ours-{share_of_calls}", some, concurrency=IN_FLIGHT, read="logprobs"),
+                    AlpacaEval(place / f"killed-theirs-{share_of_calls}", some, IN_FLIGHT),
+                )
+            ]
+            for share_of_calls in KILLED_AT
         ]
     baseline = f"AlpacaEval {ALPACA_EVAL}"
     both_orders = found[f"theirs-{IN_FLIGHT}-True"]
@@ -161,12 +169,14 @@ def _alpaca_eval(place: Path, rounds: int) -> list[Measured]:
             f"nobody ({share}). In one order AlpacaEval takes half of it, and leaves the bias for the first in.",
         ),
         Measured(
-            what="calls a pair decided in both orders, killed halfway and run again",
+            what="calls a pair decided in both orders, killed and run again",
             against=f"{baseline}, twice, the outputs swapped",
             unit="calls",
-            ours=[killed[0].calls / killed[0].decided],
-            theirs=[killed[1].calls / killed[1].decided],
+            ours=[ours.calls / ours.decided for ours, _ in killed],
+            theirs=[theirs.calls / theirs.decided for _, theirs in killed],
             at_most=1,
-            note="What is lost: of ours the calls in flight, of AlpacaEval's the 128 pairs that it was at.",
+            note="Killed when a quarter, half and three quarters of the calls had been made. What is lost: of ours the "
+            "calls in flight and those not written yet, of AlpacaEval's the 128 pairs that it was at, which at half "
+            "were just written.",
         ),
     ]

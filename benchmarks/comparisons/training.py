@@ -17,7 +17,7 @@ from harness import ROOT, Measured, in_turn, run
 
 from comparisons.quickstart import converted
 
-ROUNDS = 3
+ROUNDS = 2
 STEPS = {"cpu": 6, "gpu": 30}
 JOINED = {"cpu": 1, "gpu": 12}
 

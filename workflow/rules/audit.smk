@@ -14,13 +14,13 @@ rule audit:
     priority: by_judge(experiment.judging.audit_priority)
     conda:
         "../../envs/torch.yaml"
-    threads: lambda wc: ALL_CORES if experiment.judging.needs_torch(wc.judge) else 1
+    threads: by_judge(partial(experiment.judging.threads, ALL_CORES))
     resources:
-        gpu=lambda wc: int(experiment.judging.needs_torch(wc.judge)),
+        gpu=by_judge(experiment.judging.gpus),
         transport=lambda wc: experiment.judging.transport(wc.judge),
     params:
         settings=lambda wc: experiment.judging.setting(wc.judge),
-        prompt=lambda wc: experiment.judging.prompt(wc.judge),
+        prompt=by_judge(experiment.judging.prompt),
         about=lambda wc, input: experiment.judging.audit_arguments(input),
         audits=f"{R}/arguments/audit/{{judge}}.json",
         pairs=experiment.config.audit.contrast,
