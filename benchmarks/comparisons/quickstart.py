@@ -17,7 +17,9 @@ from whole_runs import SEED, Experiment
 ROUNDS = 1
 SHORT = ["en", "es"]
 AT_MOST = 1.15
-PROCESSES = "What a process of its own for every job costs: a start of Python each, and of torch for those that need it."
+PROCESSES = (
+    "What a process of its own for every job costs: a start of Python each, and of torch for those that need it."
+)
 BY_HAND = ROOT / "benchmarks" / "by_hand.py"
 
 
