@@ -30,6 +30,8 @@ from harness import ROOT, run
 from sizes import LANGUAGES, write
 
 SIZES = (1_080, 5_400, 18_000, 50_400)
+RECORDED = 5_000
+"""Cells that are recorded at a time."""
 BARE = 18_000
 """Cells up to which the bare DAG is planned too."""
 SWITCHES: dict[str, tuple[str, ...]] = {
@@ -93,7 +95,7 @@ def bare(folder: Path, cells: int) -> Took:
     return timed([*command, "--cores", "2", "--config", *size, "-n", "--quiet", "all"], folder)
 
 
-def finish(folder: Path, *arguments: str) -> Took:
+def finish(folder: Path, cells: int, *arguments: str) -> Took:
     """Make what looks like a finished experiment of the one in a folder; what recording it took."""
     named = re.findall(r"^    output: (.*)$", snakemake(folder, "-n").output, re.MULTILINE)
     for name in (name for line in named for name in line.split(", ")):
@@ -103,9 +105,17 @@ def finish(folder: Path, *arguments: str) -> Took:
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("{}" if path.suffix == ".json" else "", encoding="utf-8")
-    # As many at a time as there are, since the scheduler looks at all that are ready for every few that it starts.
+    # As many at a time as there are; but for every job that it starts the scheduler looks at all that are ready, so
+    # some rows after the others, and then what is made of all of them.
+    rows = [name for line in named for name in line.split(", ") if "/scores/rows/" in name]
+    parts = max(1, cells // RECORDED)
+    targets = [rows[part::parts] for part in range(parts)] if parts > 1 else []
     many = ("--cores", "1000", "--set-threads", "finetune=1", "generate=1", "base_model=1", "--scheduler", "greedy")
-    return snakemake(folder, "--touch", "--forceall", "--quiet", "all", *many, *arguments, entry=("-c", TOUCHING))
+    options = ("--touch", "--quiet", "all", *many, *arguments)
+    done = [snakemake(folder, "--forceall", *options, "--", *some, entry=("-c", TOUCHING)) for some in targets]
+    # With nothing recorded yet, all of it.
+    done.append(snakemake(folder, *([] if done else ["--forceall"]), *options, entry=("-c", TOUCHING)))
+    return Took(sum(took.s for took in done), max(took.mb for took in done), done[-1].output)
 
 
 def size_of(folder: Path) -> tuple[int, float]:
@@ -124,7 +134,7 @@ def measure(cells: int) -> dict[str, Any]:
         if cells <= BARE:
             base = bare(folder, cells)
             found |= {"bare_s": base.s, "bare_mb": base.mb}
-        touch = finish(folder)
+        touch = finish(folder, cells)
         again = snakemake(folder)
         if "Nothing to be done" not in again.output:
             raise RuntimeError(f"{cells} cells: something is left to do:\n{again.output[-3000:]}")
@@ -147,9 +157,9 @@ def switches(cells: int) -> list[dict[str, Any]]:
         fresh, finished, database = (Path(name, part) for part in ("fresh", "finished", "database"))
         for folder in (fresh, finished, database):
             write(folder, cells)
-        finish(finished)
+        finish(finished, cells)
         backend = ("--persistence-backend", "db")
-        finish(database, *backend)
+        finish(database, cells, *backend)
         first = next((finished / "results/scores/rows").rglob("*.parquet")).relative_to(finished)
         cell = next((finished / "results/judgments").rglob("es.jsonl")).relative_to(finished)
         places = {"row": str(first), "cell": str(cell)}

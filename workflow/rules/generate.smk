@@ -22,7 +22,7 @@ rule generate:
         "../../envs/torch.yaml"
     threads: 1 if ON_SERVER else ALL_CORES
     resources:
-        gpu=int(not ON_SERVER),
+        gpu=experiment.config.generate.gpus,
         mem_mb=1500 if ON_SERVER else 6000,
         row=by_mixture(experiment.row_names),
     params:

@@ -136,6 +136,11 @@ class Generate(Strict):
             raise PydanticCustomError("endpoint", message)
         return self
 
+    @property
+    def gpus(self) -> int:
+        """How many a job takes, where the machine has any."""
+        return {"transformers": 1, "vllm": self.vllm.gpus, "endpoint": 0}[self.engine]
+
     def deciding(self) -> dict[str, Any]:
         """What responses depend on."""
         kept = {"engine", "max_new_tokens", "temperature", "top_p", "untuned_prompt"}

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pinch import base_model, modelling
+from pinch import base_model, gpus, modelling
 from pinch.cache import cache_folder
 from pinch.config import Finetune
 from pinch.errors import PinchError
@@ -223,6 +223,7 @@ def run(arguments: argparse.Namespace) -> str:
     rows = read_rows(arguments.mixture, ExampleRow)
     dev = read_dev(arguments.dev, settings, rows)
     folder, base_digest = base_model.open_record(arguments.base, arguments.cache)
+    gpus.take()
     modelling.quiet(arguments.threads)
     weights = Path(arguments.weights)
     weights.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from pinch import gpus
 from pinch.cache import refreshing
 from pinch.config import Generate
 from pinch.errors import PinchError
@@ -30,6 +31,8 @@ class Filling:
 
         Where another job is at it, this one works on other models meanwhile. Raises PinchError where it cannot be done.
         """
+        # Before the lock: who has a model must not wait for a GPU that is held by who waits for the model.
+        gpus.take(self.settings.gpus)
         lock = FileLock(self.cells.lock(model))
         while True:
             try:

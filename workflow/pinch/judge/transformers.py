@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from pinch import base_model, modelling
+from pinch import base_model, gpus, modelling
 from pinch.cache import refreshing
 from pinch.config import TransformersJudge
 from pinch.errors import PinchError
@@ -88,6 +88,8 @@ class TransformersEngine:
         known = self.kept.completions(dict.fromkeys(keys))
         new = {key: question for key, question in zip(keys, questions, strict=True) if key not in known}
         if new:
+            # Before the turn: who has it must not wait for a GPU that is held by who waits for the turn.
+            gpus.take()
             with self._turn():
                 # Who waited here may find that a sibling has asked for all.
                 known |= self.kept.completions(new)
