@@ -44,6 +44,7 @@ SWITCHES: dict[str, tuple[str, ...]] = {
     "--batch aggregate=1/4": ("--batch", "aggregate=1/4"),
     "--batch all=1/4": ("--batch", "all=1/4"),
     "--until generate": ("--until", "generate"),
+    "50 judge jobs as one": ("--groups", "judge=verdicts", "--group-components", "verdicts=50"),
     "a row of scores": ("{row}",),
     "a cell": ("{cell}",),
 }
@@ -165,7 +166,7 @@ def switches(cells: int) -> list[dict[str, Any]]:
         places = {"row": str(first), "cell": str(cell)}
         for words, arguments in SWITCHES.items():
             given = [argument.format(**places) for argument in arguments]
-            plan = attempt(fresh, "-n", "--quiet", "all", *given)
+            plan = attempt(fresh, "-n", *given, "--quiet", "all")  # what follows --quiet is taken for its own
             found.append({"switch": words, "plan": plan, "again": attempt(finished, *given)})
         found.append({"switch": "--persistence-backend db", "plan": None, "again": attempt(database, *backend)})
     return found

@@ -15,7 +15,7 @@ import whole_runs
 from harness import Measured, in_turn, run
 from whole_runs import Command, Experiment
 
-ROUNDS = 3
+ROUNDS = 2
 HEAVY = {"base_model", "finetune"}
 """Rules that load a model."""
 MORE = 0.5
