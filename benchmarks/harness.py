@@ -132,7 +132,7 @@ def run(command: Sequence[str | Path], cwd: Path = ROOT, environment: Mapping[st
     took = time.perf_counter() - started
     said, _, peak = done.stderr.rstrip().rpartition("peak ")
     if done.returncode:
-        raise RuntimeError(f"{' '.join(map(str, command))}\n{done.stdout[-2000:]}\n{said[-2000:]}")
+        raise RuntimeError(f"{' '.join(map(str, command))}\n{done.stdout[-2000:]}\n{(said or done.stderr)[-2000:]}")
     return Process(took, int(peak) / 1024, done.stdout + said)
 
 

@@ -87,25 +87,28 @@ def _alpaca_eval(place: Path, rounds: int) -> list[Measured]:
     found: dict[str, list[Judged]] = {}
     with serving(LATENCY) as endpoint:
 
-        def run(name: str, make: Callable[[Path], Ours | AlpacaEval]) -> Callable[[], float]:
+        def run(name: str, make: Callable[[Path], Ours | AlpacaEval], decided: int) -> Callable[[], float]:
             def once() -> float:
                 done = found.setdefault(name, [])
                 done.append(judged(make(place / f"{name}-{len(done)}"), endpoint))
-                assert done[-1].decided in (PAIRS, FEW), f"{name}: {done[-1]}"
+                assert done[-1].decided == decided, f"{name}: {done[-1]}"
                 return done[-1].decided / done[-1].seconds
 
             return once
 
-        def ours(in_flight: int, asked: Sequence[Pair] = some) -> Callable[[], float]:
-            return run(f"ours-{in_flight}", lambda folder: Ours(folder, asked, concurrency=in_flight, read="logprobs"))
+        def ours(in_flight: int, of: Sequence[Pair] = some) -> Callable[[], float]:
+            def make(folder: Path) -> Ours:
+                return Ours(folder, of, concurrency=in_flight, read="logprobs")
 
-        def theirs(in_flight: int | None, both: bool = True, asked: Sequence[Pair] = some) -> Callable[[], float]:
-            return run(f"theirs-{in_flight}-{both}", lambda folder: AlpacaEval(folder, asked, in_flight, both))
+            return run(f"ours-{in_flight}", make, len(of))
+
+        def theirs(in_flight: int | None, both: bool = True, of: Sequence[Pair] = some) -> Callable[[], float]:
+            return run(f"theirs-{in_flight}-{both}", lambda folder: AlpacaEval(folder, of, in_flight, both), len(of))
 
         many = in_turn(ours(IN_FLIGHT), theirs(IN_FLIGHT), rounds)
         one_order = in_turn(ours(IN_FLIGHT), theirs(IN_FLIGHT, both=False), rounds)
         more = in_turn(ours(128), theirs(128), 1)
-        few = in_turn(ours(5, fewer), theirs(None, asked=fewer), 1)
+        few = in_turn(ours(5, fewer), theirs(None, of=fewer), 1)
         killed = [
             [
                 judged_in_spite_of_a_kill(side, endpoint, round(2 * asked(some) * share_of_calls))
