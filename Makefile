@@ -2,6 +2,7 @@
 # make test         set up, and pass the tests
 # make setup        only set up: .venv from requirements.lock
 # make test-long    the tests that take longer
+# make test-slurm   the profile of clusters on a real SLURM of this machine (root; installs Debian's)
 # make rehearsal    the whole paper's design on a tiny random model: everything but the science
 # make bench        every comparison with what a user would take instead, and their table: half an hour
 # make bench-scale  what planning takes at 1,000 to 50,000 cells
@@ -19,7 +20,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: help setup quickstart test test-long rehearsal bench bench-scale lint format schema lock clean
+.PHONY: help setup quickstart test test-long test-slurm rehearsal bench bench-scale lint format schema lock clean
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -44,6 +45,10 @@ test: setup
 
 test-long: setup
 	$(BIN)/python -m pytest -m long
+
+test-slurm: setup
+	tests/slurm/cluster.sh install
+	$(BIN)/python -m pytest -m slurm
 
 # One core a job: the tiny model has no use for more.
 rehearsal: setup

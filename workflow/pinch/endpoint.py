@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
+import time
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
 import httpx2
@@ -22,6 +25,36 @@ class EndpointSettings(Protocol):
     retries: int
 
 
+WRITTEN = "file:"
+"""Before the name of a file that holds an address: of a server that runs as a job, and nobody knows where."""
+
+PATIENCE = 600.0
+"""Seconds that such a file is waited for: a server that loads a model, or begins again elsewhere."""
+
+
+def address(base_url: str, where: str) -> str:
+    """A base_url as it is, or what is in the file that it names, once that is there. Raises PinchError where it is not.
+
+    `where` begins the message.
+    """
+    if not base_url.startswith(WRITTEN):
+        return base_url
+    file = Path(base_url.removeprefix(WRITTEN))
+    until = time.monotonic() + PATIENCE
+    if not file.is_file():
+        print(f"{where}: waiting for {file}, which the server writes when it is up", flush=True)
+    while not file.is_file():
+        if time.monotonic() > until:
+            raise PinchError(
+                f"{where}: base_url: {file} is not there after {PATIENCE / 60:.0f} minutes; start the server"
+            )
+        time.sleep(1)
+    found = file.read_text(encoding="utf-8").strip()
+    if not re.fullmatch(r"https?://\S+", found):
+        raise PinchError(f"{where}: base_url: {file} holds no address such as http://node7:8000/v1, but {found[:60]!r}")
+    return found
+
+
 class Endpoint:
     """The client tries time-outs, 429 and 5xx again, with growing pauses, and respects Retry-After."""
 
@@ -29,6 +62,7 @@ class Endpoint:
         """`where` begins every message. Raises PinchError where the key is not in the environment, or is none."""
         self.settings = settings
         self.where = where
+        self.base_url = address(settings.base_url, where)
         key = "none"
         if settings.api_key_env:
             key = os.environ.get(settings.api_key_env, "").strip()
@@ -65,7 +99,7 @@ class Endpoint:
     def _options(self) -> dict[str, Any]:
         settings = self.settings
         return {
-            "base_url": settings.base_url,
+            "base_url": self.base_url,
             "api_key": self.key,
             "timeout": settings.timeout,
             "max_retries": settings.retries,
@@ -86,7 +120,7 @@ class Endpoint:
     def explain(self, error: openai.OpenAIError, rest: str) -> str:
         """Why it failed for good, in one line; `rest` says what was kept."""
         settings = self.settings
-        where = f"{self.where}: {settings.base_url}"
+        where = f"{self.where}: {self.base_url}"
         if isinstance(error, openai.APITimeoutError):
             return f"{where} did not answer within {settings.timeout:g} s, {settings.retries} retries; {rest}"
         if isinstance(error, openai.APIConnectionError):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pinch.asked import words
-from pinch.config import AnyJudge, Config, Jury, LanguageModelJudge, TransformersJudge
+from pinch.config import AnyJudge, Config, Jury, LanguageModelJudge, OpenAIJudge, TransformersJudge
 from pinch.config.judges import TRANSPORT
 from pinch.errors import PinchError
 from pinch.prompts import read_prompt
@@ -104,6 +104,11 @@ class Judging:
     def gpus(self, name: str) -> int:
         """How many a judge takes."""
         return int(self.needs_torch(name))
+
+    def calls(self, name: str) -> int:
+        """How many to an endpoint a job of it has in flight, so that a limit over the whole run can count them."""
+        settings = self.judges[name]
+        return settings.concurrency if isinstance(settings, OpenAIJudge) and not settings.batch else 0
 
     def threads(self, cores: int, name: str) -> int:
         """How many of the cores: a model of this machine takes them all."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 
 from pinch.config import Config
-from pinch.config.translation import LLM, TRANSPORT, Seq2Seq, WebEngine
+from pinch.config.translation import LLM, TRANSPORT, Remote, Seq2Seq, WebEngine
 from pinch.errors import PinchError
 from pinch.prompts import TRANSLATION_FIELDS, read_prompt
 from pinch.rows import canonical, digest
@@ -107,6 +107,11 @@ class Translations:
     def needs_torch(self, lang: str) -> bool:
         """Whether an engine for a language runs a model on this machine."""
         return lang != self.config.pivot and any(isinstance(spec, Seq2Seq) for spec in self.settings.chain(lang))
+
+    def calls(self, lang: str) -> int:
+        """How many requests a job has in flight at most."""
+        chain = self.settings.chain(lang) if lang != self.config.pivot else []
+        return max((spec.concurrency for spec in chain if isinstance(spec, Remote)), default=0)
 
     def _check(self) -> None:
         known = ", ".join(self.config.languages)

@@ -17,6 +17,7 @@ rule audit:
     threads: by_judge(partial(experiment.judging.threads, ALL_CORES))
     resources:
         gpu=by_judge(experiment.judging.gpus),
+        calls=by_judge(experiment.judging.calls),
         transport=lambda wc: experiment.judging.transport(wc.judge),
     params:
         settings=lambda wc: experiment.judging.setting(wc.judge),

@@ -42,6 +42,23 @@ by_mixture = partial(each, name="mixture", values=experiment.training_sets)
 KEPT = (lambda file: file) if experiment.config.models.keep == "all" else temp
 
 
+# Jobs of a second, and those that need the network: on a cluster none of them is worth a place in the queue.
+localrules:
+    aggregate,
+    aggregate_audit,
+    aggregate_row,
+    answer,
+    audit_jury,
+    build_mixture,
+    compare,
+    jury,
+    overlap,
+    plot,
+    sources,
+    strict,
+    translation_report,
+
+
 wildcard_constraints:
     split="train|eval",
     lang=r"[a-z]{2,3}",

@@ -23,6 +23,7 @@ rule generate:
     threads: 1 if ON_SERVER else ALL_CORES
     resources:
         gpu=experiment.config.generate.gpus,
+        calls=experiment.config.generate.calls,
         mem_mb=1500 if ON_SERVER else 6000,
         row=by_mixture(experiment.row_names),
     params:

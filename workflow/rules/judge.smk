@@ -17,6 +17,7 @@ rule judge:
     threads: by_judge(partial(experiment.judging.threads, ALL_CORES))
     resources:
         gpu=by_judge(experiment.judging.gpus),
+        calls=by_judge(experiment.judging.calls),
     params:
         # Quoted already.
         judge=by(cache(experiment.judging.arguments), "judge", "lang"),

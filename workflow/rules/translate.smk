@@ -11,11 +11,14 @@ rule translate:
         f"{R}/logs/translate/{{split}}/{{lang}}.log",
     # Before all else, so that the first job of a row finds the prompts of all its languages.
     priority: 10
+    # As those of common.smk, unless models of this machine translate.
+    localrule: experiment.translations.environment == "light"
     conda:
         f"../../envs/{experiment.translations.environment}.yaml"
     threads: lambda wc: ALL_CORES if experiment.translations.needs_torch(wc.lang) else 1
     resources:
         gpu=lambda wc: int(experiment.translations.needs_torch(wc.lang)),
+        calls=lambda wc: experiment.translations.calls(wc.lang),
         # No rerun trigger, as params are: another price or address translates nothing anew.
         transport=lambda wc: experiment.translations.transport(wc.lang),
     params:

@@ -11,6 +11,9 @@ from pinch import languages
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 
+ADDRESS = r"^(https?://|file:)"
+"""Of a server, or of the file in which it writes where it is."""
+
 
 def _no_bool(value: Any) -> Any:
     if isinstance(value, bool):

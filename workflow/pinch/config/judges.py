@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pinch.config.base_models import BaseModelSpec
-from pinch.config.fields import NAME, Float, Int, Strict, distinct
+from pinch.config.fields import ADDRESS, NAME, Float, Int, Strict, distinct
 
 
 class Rubric(Strict):
@@ -46,7 +46,8 @@ class OpenAIJudge(LanguageModelJudge):
     """Any endpoint that speaks OpenAI's chat completions."""
 
     engine: Literal["openai"]
-    base_url: str = Field(pattern=r"^https?://")
+    base_url: str = Field(pattern=ADDRESS)
+    """Or file:NAME, a file in which a server that is a job of the cluster has written its address."""
     model: str
     api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     """The environment variable that holds the key; never the key itself. None for an endpoint without keys."""

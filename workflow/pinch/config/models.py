@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from pinch.config.fields import Float, Int, Strict
+from pinch.config.fields import ADDRESS, Float, Int, Strict
 
 
 class Finetune(Strict):
@@ -68,7 +68,8 @@ class Finetune(Strict):
 class GenerateEndpoint(Strict):
     """A server that speaks OpenAI's completions and takes prompts as token ids: vLLM, llama.cpp."""
 
-    base_url: str = Field(pattern=r"^https?://")
+    base_url: str = Field(pattern=ADDRESS)
+    """Or file:NAME, a file in which a server that is a job of the cluster has written its address."""
     model: str
     """What the server calls the untuned base model."""
     adapter: str = "{mixture}-{seed}"
@@ -140,6 +141,11 @@ class Generate(Strict):
     def gpus(self) -> int:
         """How many a job takes, where the machine has any."""
         return {"transformers": 1, "vllm": self.vllm.gpus, "endpoint": 0}[self.engine]
+
+    @property
+    def calls(self) -> int:
+        """How many to a server a job has in flight, so that a limit over the whole run can count them."""
+        return self.endpoint.concurrency if self.endpoint else 0
 
     def deciding(self) -> dict[str, Any]:
         """What responses depend on."""

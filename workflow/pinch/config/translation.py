@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from pinch.config.fields import Float, Int, Lang, Strict, distinct
+from pinch.config.fields import ADDRESS, Float, Int, Lang, Strict, distinct
 
 ENVIRONMENT = r"^[A-Za-z_][A-Za-z0-9_]*$"
 Flag = Literal[
@@ -158,7 +158,8 @@ class LLM(Remote):
     """A language model behind an OpenAI-compatible endpoint; instruction and response are translated together."""
 
     engine: Literal["llm"]
-    base_url: str = Field(pattern=r"^https?://")
+    base_url: str = Field(pattern=ADDRESS)
+    """Or file:NAME, a file in which a server that is a job of the cluster has written its address."""
     model: str
     api_key_env: str | None = Field(default=None, pattern=ENVIRONMENT)
     """The environment variable that holds the key; never the key itself. None for an endpoint without keys."""

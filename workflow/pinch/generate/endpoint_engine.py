@@ -97,7 +97,7 @@ class EndpointEngine:
                 raise PinchError(f"prompt {prompt.id!r}: {self.endpoint.explain(error, REST)}") from None
             if isinstance(error, NoCompletionError):
                 raise PinchError(
-                    f"generate.endpoint: {self.options.base_url} answered with something that is no completion "
+                    f"generate.endpoint: {self.endpoint.base_url} answered with something that is no completion "
                     f"({error}), {self.options.retries + 1} times; is base_url right (most end in /v1)? {REST}"
                 ) from None
             raise error
@@ -176,7 +176,7 @@ class EndpointEngine:
 
     def ready(self, model: Model) -> str:
         """Of the last model."""
-        return f"{self._name(model)} at {self.options.base_url} asked"
+        return f"{self._name(model)} at {self.endpoint.base_url} asked"
 
     def close(self) -> None:
         """Nothing is held between cells."""

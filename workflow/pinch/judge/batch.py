@@ -336,7 +336,7 @@ class BatchTransport:
 
     def _nonsense(self, what: str) -> str:
         return (
-            f"{self.settings.base_url} answered with something that is no {what}; is base_url right (most end in /v1), "
+            f"{self.endpoint.base_url} answered with something that is no {what}; is base_url right (most end in /v1), "
             f"and has it a batch mode? If not, set batch: false; {REST}"
         )
 

@@ -80,7 +80,7 @@ class LiveTransport:
             raise PinchError(self.endpoint.explain(error, REST)) from None
         if isinstance(error, NoCompletionError):
             raise PinchError(
-                f"{self.endpoint.where}: {self.settings.base_url} answered with something that is no chat completion, "
+                f"{self.endpoint.where}: {self.endpoint.base_url} answered with something that is no chat completion, "
                 f"in {self.settings.retries + 1} tries; is base_url right (most end in /v1)? {REST}"
             ) from None
         raise error
@@ -152,7 +152,7 @@ class LiveTransport:
         if not self.plain:
             self.plain = True
             print(
-                f"{self.endpoint.where}: {self.settings.base_url} takes no `read: {self.settings.read}` "
+                f"{self.endpoint.where}: {self.endpoint.base_url} takes no `read: {self.settings.read}` "
                 f"({self.endpoint.said(error)}); labels are read from the text of the replies",
                 flush=True,
             )

@@ -122,7 +122,7 @@ class Llm:
             raise EngineDownError(self.endpoint.explain(error, REST)) from None
         except _NoCompletionError:
             raise EngineDownError(
-                f"{self.name}: {self.settings.base_url} answered with something that is no chat completion, "
+                f"{self.name}: {self.endpoint.base_url} answered with something that is no chat completion, "
                 f"{self.settings.retries + 1} times in a row; is base_url right (most end in /v1)? {REST}"
             ) from None
 
