@@ -5,7 +5,7 @@ import sys
 import traceback
 from importlib import import_module
 
-from pinch import __version__
+from pinch import __version__, alone
 from pinch.errors import PinchError
 
 LINKS = {
@@ -51,6 +51,7 @@ def main(argv: list[str] | None = None) -> int:
         if name in argv[:1]:
             import_module(f"pinch.{name}").add_arguments(command)
     arguments = parser.parse_args(argv)
+    alone.join()
     try:
         said = import_module(f"pinch.{arguments.link}").run(arguments)
         if said is not None:  # else the link has printed for itself: what programs read has no line of ours in it

@@ -1,0 +1,87 @@
+"""Whether two runs made the same files: byte for byte, but for what is listed here with its reason."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+TIMES = {
+    "logs": "what was said, with times",
+    "benchmarks": "Snakemake's own measurements",
+    "spending.sqlite": "the ledger: pages of SQLite lie as the jobs came",
+    "plan.json": "estimates from the free memory and speed of the machine",
+    "plan.md": "the same in words",
+    "arguments": "holds addresses of servers",
+    "experiment.json": "holds addresses of servers, and when and where it was begun",
+}
+"""Files and folders at the top of results that are not compared, and why."""
+
+HIDDEN = "locks and Snakemake's time stamps"
+"""Why no file is compared whose name begins with a dot."""
+
+MANIFEST = {
+    "seconds": "time",
+    "tokens_per_second": "time",
+    "peak_memory_bytes": "depends on what else the machine does",
+    "memory_plan": "the same, in words",
+    "created": "time",
+}
+"""Keys of R/models/**/manifest.json that differ."""
+
+
+def files(results: Path) -> dict[str, Path]:
+    """By name below results: what is compared."""
+    found = {}
+    for path in sorted(results.rglob("*")):
+        name = path.relative_to(results)
+        hidden = any(part.startswith(".") for part in name.parts)
+        if path.is_file() and not hidden and name.parts[0] not in TIMES:
+            found[name.as_posix()] = path
+    return found
+
+
+def content(path: Path) -> bytes:
+    """Of a file, a manifest without what may differ."""
+    if path.name != "manifest.json":
+        return path.read_bytes()
+    return json.dumps(_without(json.loads(path.read_bytes())), sort_keys=True).encode()
+
+
+def _without(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _without(value) for key, value in data.items() if key not in MANIFEST}
+    return [_without(value) for value in data] if isinstance(data, list) else data
+
+
+def differences(one: Path, other: Path) -> list[str]:
+    """Files of two results folders that differ or are in one alone, and those that cannot be read whole."""
+    ours, theirs = files(one), files(other)
+    found = [f"{name}: only in {one.parent.name}" for name in ours.keys() - theirs.keys()]
+    found += [f"{name}: only in {other.parent.name}" for name in theirs.keys() - ours.keys()]
+    both = sorted(ours.keys() & theirs.keys())
+    found += [f"{name}: differs" for name in both if content(ours[name]) != content(theirs[name])]
+    return found + [f"{name}: {why}" for name, path in ours.items() if (why := unreadable(path))]
+
+
+def unreadable(path: Path) -> str | None:
+    """Why a file is no whole one of its kind; None where it is, or is of none of these kinds."""
+    try:
+        if path.suffix == ".jsonl":
+            text = path.read_text(encoding="utf-8")
+            assert text == "" or text.endswith("\n"), "its last line is cut off"
+            for line in text.split("\n")[:-1]:
+                json.loads(line)
+        elif path.suffix == ".json":
+            json.loads(path.read_text(encoding="utf-8"))
+        elif path.suffix == ".parquet":
+            pl.read_parquet(path)
+        elif path.suffix == ".png":
+            data = path.read_bytes()
+            assert data.startswith(b"\x89PNG") and data.endswith(b"IEND\xaeB`\x82"), "is no whole PNG"  # noqa: PT018
+        elif path.suffix == ".pdf":
+            assert re.search(rb"%%EOF\s*$", path.read_bytes()), "is no whole PDF"
+    except Exception as error:
+        return f"cannot be read: {error}"
+    return None
