@@ -21,14 +21,18 @@ TIMES = {
 HIDDEN = "locks and Snakemake's time stamps"
 """Why no file is compared whose name begins with a dot."""
 
-MANIFEST = {
+RECORDS = ("models/", "translations/")
+"""Where records lie whose keys in JOB are left out."""
+
+JOB = {
     "seconds": "time",
+    "cached": "how much the last job found in the cache",
+    "calls_now": "how much it had to ask for",
     "tokens_per_second": "time",
     "peak_memory_bytes": "depends on what else the machine does",
     "memory_plan": "the same, in words",
-    "created": "time",
 }
-"""Keys of R/models/**/manifest.json that differ."""
+"""Keys of records that tell of the job that made a file, and so differ."""
 
 
 def files(results: Path) -> dict[str, Path]:
@@ -42,16 +46,16 @@ def files(results: Path) -> dict[str, Path]:
     return found
 
 
-def content(path: Path) -> bytes:
-    """Of a file, a manifest without what may differ."""
-    if path.name != "manifest.json":
+def content(name: str, path: Path) -> bytes:
+    """Of a file by its name below results; a record without what may differ."""
+    if not (name.startswith(RECORDS) and name.endswith(".json")):
         return path.read_bytes()
     return json.dumps(_without(json.loads(path.read_bytes())), sort_keys=True).encode()
 
 
 def _without(data: Any) -> Any:
     if isinstance(data, dict):
-        return {key: _without(value) for key, value in data.items() if key not in MANIFEST}
+        return {key: _without(value) for key, value in data.items() if key not in JOB}
     return [_without(value) for value in data] if isinstance(data, list) else data
 
 
@@ -61,7 +65,7 @@ def differences(one: Path, other: Path) -> list[str]:
     found = [f"{name}: only in {one.parent.name}" for name in ours.keys() - theirs.keys()]
     found += [f"{name}: only in {other.parent.name}" for name in theirs.keys() - ours.keys()]
     both = sorted(ours.keys() & theirs.keys())
-    found += [f"{name}: differs" for name in both if content(ours[name]) != content(theirs[name])]
+    found += [f"{name}: differs" for name in both if content(name, ours[name]) != content(name, theirs[name])]
     return found + [f"{name}: {why}" for name, path in ours.items() if (why := unreadable(path))]
 
 

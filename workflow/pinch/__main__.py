@@ -63,13 +63,35 @@ def main(argv: list[str] | None = None) -> int:
         where = f": {error.filename}" if error.filename else ""
         print(f"{arguments.link}: error: {error.strerror or error}{where}", file=sys.stderr, flush=True)
         return 1
+    except KeyboardInterrupt:
+        print(f"{arguments.link}: stopped; what was finished is kept, run again to go on", file=sys.stderr, flush=True)
+        return 130
     except Exception as error:
+        if lacks_memory(error):
+            said = " ".join(str(error).split())[:200] or type(error).__name__
+            remedy = "give it more, or run fewer jobs at a time (--cores, --resources mem_mb=...)"
+            print(f"{arguments.link}: error: out of memory: {said}; {remedy}", file=sys.stderr, flush=True)
+            return 1
         # Nothing that a user did should lead here; the traceback is for who mends it, the last line for who met it.
         traceback.print_exc()
         said = " ".join(str(error).split())[:300]
         print(f"{arguments.link}: error: unexpected {type(error).__name__}: {said}", file=sys.stderr, flush=True)
         return 1
     return 0
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether this is how Python or a library says that the system gives it no more memory."""
+    words = f"{type(error).__name__}: {error}".lower()
+    signs = (
+        "memoryerror",
+        "allocate memory",
+        "bad_alloc",
+        "out of memory",
+        "start new thread",
+        "failed to map segment",
+    )
+    return any(sign in words for sign in signs)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Cells in the cache: the responses of one model in one language, under a name made of all that they depend on."""
 
+import json
 from collections.abc import Sequence
 from functools import cache
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -9,7 +11,10 @@ from pinch import LINK_VERSIONS, modelling
 from pinch.config import Generate
 from pinch.errors import PinchError
 from pinch.generate.rows_of_base import Model
-from pinch.rows import TranslatedRow, digest, file_digest, read_rows
+from pinch.rows import GenerationRow, TranslatedRow, canonical, digest, file_digest, read_rows, write_text
+
+SUM = "sha256"
+"""Key of the last line of a cell in the cache: of the lines before it."""
 
 
 def read_prompts(path: Path, lang: str, limit: int) -> list[TranslatedRow]:
@@ -86,6 +91,34 @@ def cell_key(model: str, prompts: str, settings: Generate, seed: str, chat: bool
     return digest(model, prompts, decoding, template, engine, seed if settings.temperature else "greedy")
 
 
+def read_cell(path: Path) -> list[GenerationRow] | None:
+    """The responses of a cell of the cache; None where it is not there, or is not as it was written.
+
+    What is damaged is deleted, so that it is generated again, and that is said.
+    """
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    rows, _, last = text.removesuffix(b"\n").rpartition(b"\n")
+    rows += b"\n" if rows else b""
+    try:
+        said = json.loads(last)
+        whole = SUM not in said or said[SUM] == _sum(rows.decode("utf-8"))  # older versions wrote no such line
+        if whole:
+            data = [json.loads(line) for line in text.decode("utf-8").split("\n") if line]
+            return [GenerationRow.model_validate(row) for row in data if SUM not in row]
+    except (ValueError, TypeError):
+        pass
+    print(f"generate: {path}: the cell in the cache is damaged, and is made again", flush=True)
+    path.unlink(missing_ok=True)
+    return None
+
+
+def _sum(text: str) -> str:
+    return sha256(text.encode("utf-8")).hexdigest()
+
+
 class Cells:
     """The folder of cells, and the locks of the models that they are of."""
 
@@ -101,6 +134,11 @@ class Cells:
     def missing(self, model: Model, langs: Sequence[str]) -> list[str]:
         """The languages whose cells are not there; those that are not translated yet are left to themselves."""
         return [lang for lang in langs if self.prompts.there(lang) and not self.path(model, lang).is_file()]
+
+    def keep(self, model: Model, lang: str, responses: Sequence[GenerationRow]) -> None:
+        """Put a cell into the cache, with a last line by which it is known whole."""
+        text = "".join(response.model_dump_json() + "\n" for response in responses)
+        write_text(self.path(model, lang), f"{text}{canonical({SUM: _sum(text)})}\n")
 
     def lock(self, model: Model) -> Path:
         """The file that who fills cells of a model holds."""
