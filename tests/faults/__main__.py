@@ -14,13 +14,24 @@ from pinch import modelling
 from pinch.rehearse import tiny_model
 
 from tests.conftest import seed_texts
-from tests.faults import kills
+from tests.faults import endpoints, garbled, kills, power, sharing, storage
 from tests.faults.outcome import Outcome, Reference, Scenario
 from tests.faults.place import place
 
 FAULTS: dict[str, tuple[Scenario, bool]] = {
     "kill": (kills.kill_group, True),
     "interrupt": (kills.interrupt, False),
+    "power": (power.power_cut, False),
+    "disk": (storage.full_disk, False),
+    "readonly": (storage.read_only, False),
+    "memory": (storage.memory, False),
+    "endpoint": (endpoints.down, False),
+    "folder": (sharing.one_folder, False),
+    "cache": (sharing.one_cache, False),
+    "orphans": (sharing.orphans, False),
+    "garbled": (garbled.cache_entries, False),
+    "base": (garbled.base_model, False),
+    "adapter": (garbled.adapter, False),
 }
 """Name -> one try, and whether it is tried --rounds times (else --times)."""
 
@@ -48,7 +59,11 @@ def try_all(
             for number in range(rounds if FAULTS[name][1] else times)
         ]
         for name, number, future in waiting:
-            outcome = future.result()
+            try:
+                outcome = future.result()
+            except storage.Untried as error:
+                say(f"{name} {number}: not tried: {error}")
+                continue
             for trouble in outcome.troubles:
                 say(f"{outcome.fault} {number}: {trouble}")
             say(f"{outcome.fault} {number}: {'survived' if outcome.survived else 'NOT SURVIVED'}")

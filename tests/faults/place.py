@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -143,16 +143,14 @@ class Place(Run):
         self.beyond += max(0, lost - ROOM)
 
 
-class Failed(Exception):  # noqa: N818
+class Failed(Exception):
     """A run that did not end well; what it said."""
 
 
 def kill(process: "subprocess.Popen[bytes]", how: signal.Signals = signal.SIGKILL) -> None:
     """The whole process group at once, and wait for its end."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, how)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

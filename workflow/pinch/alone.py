@@ -76,9 +76,8 @@ def join() -> None:
     path = os.environ.get(RUN)
     with suppress(OSError):
         if path and Path(path).is_file():
-            file = Path(path).open(encoding="utf-8")
-            _held.append(file)
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            _held.append(_open(Path(path)))
+            fcntl.flock(_held[-1], fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 def prepare(results: str) -> None:
@@ -96,6 +95,8 @@ def _sign(file: IO[str]) -> None:
     file.truncate()
     file.write(f"{socket.gethostname()} {os.getpid()}\n")
     file.flush()
+    with suppress(OSError):
+        os.fsync(file.fileno())  # after a power cut too it is to be known whose it was
 
 
 def _at_work(path: Path) -> str:

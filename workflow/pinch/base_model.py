@@ -218,8 +218,8 @@ def open_record(path: str | Path, cache: str | Path, verify: bool = True) -> tup
         if spec.path:
             raise PinchError(
                 f"base model {spec.path}: its files are not those that {path} records (digest {found[:12]}, there "
-                f"{wanted[:12]}): damaged or changed since; put the old ones back, or delete {path} to train everything "
-                "on these"
+                f"{wanted[:12]}): damaged or changed since; put the old ones back, or delete {path} to train "
+                "everything on these"
             )
         say(f"{folder}: its files are not those that {path} records: damaged, and fetched again")
         made = ensure(spec, cache, damaged=found)

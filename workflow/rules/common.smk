@@ -57,7 +57,10 @@ wildcard_constraints:
 
 
 onstart:
-    alone.hold(experiment.results, Path(".snakemake"))
+    try:
+        alone.hold(experiment.results, Path(".snakemake"))
+    except PinchError as error:
+        sys.exit(f"{OWNER}: {error}")
     record.begin(experiment, OWNER, config)
     record.write_arguments(figures)
 

@@ -1,0 +1,70 @@
+"""A power cut: all processes end at once, and what was not yet on the disk may be gone, cut off or zeros.
+
+The model. A file is safe if some process called fsync on it after its last change, and its name is safe if its folder
+was fsynced after the file came to it: what is not safe is left whole, cut at a random place, emptied, filled with zeros
+from a random place on, or gone, by chance; a file whose name alone is not safe is left or gone. SQLite syncs by itself
+at every commit (PRAGMA synchronous is FULL unless set otherwise), so its files count as safe, but for the ledger of
+spending, which is opened without that. Snakemake syncs none of its own records, so all of them are at risk.
+"""
+
+import os
+from pathlib import Path
+from random import Random
+
+from tests.faults.outcome import Outcome, Reference, trying
+from tests.faults.place import Place, killed_after
+
+UNSYNCED = ("spending.sqlite",)
+
+
+def power_cut(reference: Reference, folder: Path, number: int, chance: Random) -> Outcome:
+    """At a random moment; then the run is started again."""
+    with trying("power cut", reference, folder, number) as this:
+        here = this.here
+        log = here.folder / "fsync.log"
+        here.environment = {
+            "PINCH_FSYNC_LOG": str(log),
+            "PYTHONPATH": f"{Path(__file__).parent / 'durable'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+        }
+        killed_after(here, chance.uniform(reference.seconds * 0.15, reference.seconds), None)
+        hit = cut(here, log, chance)
+        this.expect(hit > 0, "nothing was at risk: is PYTHONPATH passed on?")
+        here.finish()
+        this.check()
+    return this.outcome
+
+
+def cut(here: Place, log: Path, chance: Random) -> int:
+    """Damage what was not on the disk; how many files."""
+    files: set[tuple[int, int, int]] = set()
+    folders: dict[int, int] = {}
+    for line in log.read_text().splitlines() if log.exists() else []:
+        inode, size, changed, when = map(int, line.split())
+        files.add((inode, size, changed))
+        folders[inode] = when
+    hit = 0
+    for path in sorted(here.folder.rglob("*")):
+        if not path.is_file() or path.parent == here.folder:
+            continue
+        about = path.stat()
+        own = path.suffix == ".sqlite" and path.name not in UNSYNCED
+        if not own and (about.st_ino, about.st_size, about.st_mtime_ns) not in files:
+            hit += damage(path, chance)
+        elif not own and folders.get(path.parent.stat().st_ino, 0) < about.st_ctime_ns and chance.random() < 0.5:
+            path.unlink()
+            hit += 1
+    return hit
+
+
+def damage(path: Path, chance: Random) -> bool:
+    """One of what a power cut does to a file that was on its way; whether it did anything."""
+    data = path.read_bytes()
+    place = chance.randrange(len(data) + 1)
+    what = chance.choice(["whole", "cut", "empty", "zeros", "gone"])
+    if what == "whole":
+        return False
+    if what == "gone":
+        path.unlink()
+        return True
+    path.write_bytes({"cut": data[:place], "empty": b"", "zeros": data[:place] + bytes(len(data) - place)}[what])
+    return True
