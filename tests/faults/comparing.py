@@ -6,33 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pinch import inventory
 
-TIMES = {
-    "logs": "what was said, with times",
-    "benchmarks": "Snakemake's own measurements",
-    "spending.sqlite": "the ledger: pages of SQLite lie as the jobs came",
+NOT_COMPARED = inventory.NOT_KEPT | {
     "plan.json": "estimates from the free memory and speed of the machine",
     "plan.md": "the same in words",
-    "arguments": "holds addresses of servers",
-    "experiment.json": "holds addresses of servers, and when and where it was begun",
+    "arguments": "holds addresses of servers and paths",
+    "experiment.json": "holds addresses of servers and paths",
 }
-"""Files and folders at the top of results that are not compared, and why."""
+"""Files and folders at the top of results that are not compared, and why; nor are hidden files, which are locks."""
 
-HIDDEN = "locks and Snakemake's time stamps"
-"""Why no file is compared whose name begins with a dot."""
-
-RECORDS = ("models/", "translations/")
-"""Where records lie whose keys in JOB are left out."""
-
-JOB = {
-    "seconds": "time",
-    "cached": "how much the last job found in the cache",
-    "calls_now": "how much it had to ask for",
-    "tokens_per_second": "time",
-    "peak_memory_bytes": "depends on what else the machine does",
-    "memory_plan": "the same, in words",
-}
-"""Keys of records that tell of the job that made a file, and so differ."""
+RECORDS = ("models/", "translations/", "generations/")
+"""Where records lie of which the keys inventory.OF_THE_JOB are not compared."""
 
 
 def files(results: Path) -> dict[str, Path]:
@@ -41,7 +26,7 @@ def files(results: Path) -> dict[str, Path]:
     for path in sorted(results.rglob("*")):
         name = path.relative_to(results)
         hidden = any(part.startswith(".") for part in name.parts)
-        if path.is_file() and not hidden and name.parts[0] not in TIMES:
+        if path.is_file() and not hidden and name.parts[0] not in NOT_COMPARED:
             found[name.as_posix()] = path
     return found
 
@@ -55,7 +40,7 @@ def content(name: str, path: Path) -> bytes:
 
 def _without(data: Any) -> Any:
     if isinstance(data, dict):
-        return {key: _without(value) for key, value in data.items() if key not in JOB}
+        return {key: _without(value) for key, value in data.items() if key not in inventory.OF_THE_JOB}
     return [_without(value) for value in data] if isinstance(data, list) else data
 
 

@@ -1,7 +1,8 @@
 """A power cut: all processes end at once, and what was not yet on the disk may be gone, cut off or zeros.
 
-The model. A file is safe if some process called fsync on it after its last change, and its name is safe if its folder
-was fsynced after the file came to it: what is not safe is left whole, cut at a random place, emptied, filled with zeros
+The model. A file is safe if some process called fsync on it when it had its present length (nothing here changes a
+file in place; Snakemake sets the times of outputs once more, so times say nothing), and its name is safe if its folder
+was fsynced after that: what is not safe is left whole, cut at a random place, emptied, filled with zeros
 from a random place on, or gone, by chance; a file whose name alone is not safe is left or gone. SQLite syncs by itself
 at every commit (PRAGMA synchronous is FULL unless set otherwise), so its files count as safe, but for the ledger of
 spending, which is opened without that. Snakemake syncs none of its own records, so all of them are at risk.
@@ -36,21 +37,22 @@ def power_cut(reference: Reference, folder: Path, number: int, chance: Random) -
 
 def cut(here: Place, log: Path, chance: Random) -> int:
     """Damage what was not on the disk; how many files."""
-    files: set[tuple[int, int, int]] = set()
+    files: dict[tuple[int, int], int] = {}
     folders: dict[int, int] = {}
     for line in log.read_text().splitlines() if log.exists() else []:
-        inode, size, changed, when = map(int, line.split())
-        files.add((inode, size, changed))
-        folders[inode] = when
+        inode, size, when = map(int, line.split())
+        files[inode, size] = folders[inode] = when
     hit = 0
     for path in sorted(here.folder.rglob("*")):
         if not path.is_file() or path.parent == here.folder:
             continue
         about = path.stat()
-        own = path.suffix == ".sqlite" and path.name not in UNSYNCED
-        if not own and (about.st_ino, about.st_size, about.st_mtime_ns) not in files:
+        synced = files.get((about.st_ino, about.st_size))
+        if path.suffix == ".sqlite" and path.name not in UNSYNCED:
+            continue
+        if synced is None:
             hit += damage(path, chance)
-        elif not own and folders.get(path.parent.stat().st_ino, 0) < about.st_ctime_ns and chance.random() < 0.5:
+        elif folders.get(path.parent.stat().st_ino, 0) < synced and chance.random() < 0.5:
             path.unlink()
             hit += 1
     return hit

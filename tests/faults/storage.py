@@ -59,9 +59,9 @@ def full_disk(reference: Reference, folder: Path, number: int, chance: Random) -
     with trying("full disk", reference, folder, number) as this:
         where = ("results", "cache")[number % 2]
         path = this.here.folder / this.here.config[where]
-        # A run takes some 1.5 MB of results (3 MB with two sets), and 150 KB of cache.
-        most = {"results": 1200, "cache": 100}[where]
-        with disk(path, chance.randint(40, most) * 1024):
+        # What the run that nothing happened to took, in blocks.
+        whole = sum(-(-file.stat().st_size // 4096) for file in (reference.folder / path.name).rglob("*"))
+        with disk(path, chance.randint(whole // 20, whole * 3 // 5) * 4096):
             said = fails(this, "No space left on device", "is full")
             this.expect(str(this.here.config[where]) in said, f"no file is named: {said[:300]}")
             _mount("-o", f"remount,size={64 * MEGABYTE}", str(path))

@@ -34,6 +34,7 @@ LINKS = {
     "export": "merge an adapter into its base, for use elsewhere",
     "plan": "what an experiment takes, before anything runs",
     "validate": "check a config file",
+    "reproduce": "check a finished run against its manifests",
     "rehearse": "the whole design of an experiment on a tiny random model",
     "schema": "JSON Schema of the config, for editors",
 }

@@ -93,7 +93,9 @@ class ReplyCache:
 
     def _intact(self) -> bool:
         try:
-            return self._once(lambda database: database.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",))
+            return self._once(
+                lambda database: bool(database.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",))
+            )
         except sqlite3.DatabaseError:
             return False
 

@@ -66,4 +66,5 @@ onstart:
 
 
 onsuccess:
+    record.finish(experiment)
     print(record.summary(figures))

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from pinch.cache import cache_folder, refreshing
 from pinch.errors import PinchError
-from pinch.generate.cells import Cells, Prompts, cell_key, read_cell, read_prompts
+from pinch.generate.cells import Cells, Prompts, cell_key, made_with, read_cell, read_prompts
 from pinch.generate.filling import Filling
 from pinch.generate.rows_of_base import Model, other_models, own_model
 from pinch.generate.settings import read_settings
-from pinch.rows import write_rows
+from pinch.rows import file_digest, write_json, write_rows
 
 __all__ = ["Cells", "Filling", "Model", "Prompts", "add_arguments", "cell_key", "read_prompts", "run"]
 
@@ -62,6 +62,14 @@ def run(arguments: argparse.Namespace) -> str:
             )
         write_rows(arguments.output, responses)
         filling.rest(others)
+    about = {
+        "model_digest": model.digest,
+        "prompts_digest": cells.prompts.digest(arguments.lang),
+        "decoding": settings.deciding(),
+        "responses_digest": file_digest(arguments.output),
+        **made_with(cell),
+    }
+    write_json(Path(arguments.output).with_suffix(".json"), about)
     stopped = sum(response.finish_reason == "stop" for response in responses)
     origin = "from the cache" if found else "generated"
     return f"{arguments.lang}: {len(responses)} responses {origin}, {stopped} stopped by themselves"

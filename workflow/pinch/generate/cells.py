@@ -6,12 +6,16 @@ from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
-from pinch import LINK_VERSIONS, modelling
+from pinch import LINK_VERSIONS, made, modelling
 from pinch.config import Generate
 from pinch.errors import PinchError
 from pinch.generate.rows_of_base import Model
 from pinch.rows import GenerationRow, TranslatedRow, canonical, digest, file_digest, read_rows, write_text
+
+LIBRARIES: dict[str, tuple[str, ...]] = {"transformers": ("transformers", "torch"), "vllm": ("vllm",), "endpoint": ()}
+"""On which responses depend, by engine."""
 
 SUM = "sha256"
 """Key of the last line of a cell in the cache: of the lines before it."""
@@ -69,9 +73,8 @@ def _template() -> str:
 
 def engine_versions(settings: Generate) -> list[str]:
     """What decodes. An endpoint does not say its version: what its models are called must tell them apart."""
-    libraries = {"transformers": ("transformers", "torch"), "vllm": ("vllm",), "endpoint": ()}[settings.engine]
     found: list[str] = [settings.engine]
-    for name in libraries:
+    for name in LIBRARIES[settings.engine]:
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:  # who has to decode says so
@@ -115,6 +118,12 @@ def read_cell(path: Path) -> list[GenerationRow] | None:
     return None
 
 
+def made_with(path: Path) -> dict[str, Any]:
+    """Of a cell in the cache: versions and device; nothing of cells that older versions wrote."""
+    last = json.loads(path.read_bytes().removesuffix(b"\n").rpartition(b"\n")[2])
+    return {key: last[key] for key in ("made_with", "device", "cpu") if key in last} if SUM in last else {}
+
+
 def _sum(text: str) -> str:
     return sha256(text.encode("utf-8")).hexdigest()
 
@@ -136,9 +145,16 @@ class Cells:
         return [lang for lang in langs if self.prompts.there(lang) and not self.path(model, lang).is_file()]
 
     def keep(self, model: Model, lang: str, responses: Sequence[GenerationRow]) -> None:
-        """Put a cell into the cache, with a last line by which it is known whole."""
+        """Put a cell into the cache, with a last line by which it is known whole, and with what it was made."""
         text = "".join(response.model_dump_json() + "\n" for response in responses)
-        write_text(self.path(model, lang), f"{text}{canonical({SUM: _sum(text)})}\n")
+        last = {SUM: _sum(text), "made_with": self._made_with(), "device": self._device(), "cpu": made.cpu()}
+        write_text(self.path(model, lang), f"{text}{canonical(last)}\n")
+
+    def _made_with(self) -> dict[str, str]:
+        return made.versions(LIBRARIES[self.settings.engine])
+
+    def _device(self) -> str:
+        return modelling.device_name() if LIBRARIES[self.settings.engine] else "a server"
 
     def lock(self, model: Model) -> Path:
         """The file that who fills cells of a model holds."""
