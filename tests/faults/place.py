@@ -28,6 +28,9 @@ ROOM = 2 * JUDGE_CONCURRENCY + TRANSLATOR_CONCURRENCY
 DONE = ("scores/scores.csv", "scores/scores.parquet", "figures/heatmap-tiny-ours.png")
 """What is asked for: the scores, and all that they are made of, and a figure."""
 
+SITE = {"PYTHONPATH": f"{Path(__file__).parent / 'durable'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+"""Has tests/faults/durable/sitecustomize.py imported by the processes of a run."""
+
 LATENCY = 0.05
 """Seconds for one call, so that a kill can meet some."""
 
@@ -94,9 +97,9 @@ class Place(Run):
     beyond: int = 0
     """Of them, those that no kill explains: more than may be under way at a time."""
 
-    def start(self, *arguments: str, prefix: Sequence[str] = (), log: str = "output.txt") -> "subprocess.Popen[bytes]":
+    def start(self, *arguments: str, log: str = "output.txt") -> "subprocess.Popen[bytes]":
         """A run, in a process group of its own, its output in `log`."""
-        command = [*prefix, sys.executable, "-m", "snakemake", "--snakefile", str(REPO / "Snakefile")]
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPO / "Snakefile")]
         command += ["--cores=2", "--configfile", "tiny.yaml", *arguments]
         # One core is enough for a tiny model, and two of them then run side by side.
         command += ["--set-threads", "base_model=1", "finetune=1", "generate=1"]
@@ -112,10 +115,10 @@ class Place(Run):
                 start_new_session=True,
             )
 
-    def finish(self, *arguments: str, prefix: Sequence[str] = (), limit: float = 600) -> str:
+    def finish(self, *arguments: str, limit: float = 1200) -> str:
         """Run until it ends by itself; what it said. Raises Failed where it did not end well."""
         said_before = self.said()
-        process = self.start(*arguments, prefix=prefix)
+        process = self.start(*arguments)
         try:
             code = process.wait(limit)
         except subprocess.TimeoutExpired:

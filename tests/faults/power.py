@@ -8,12 +8,11 @@ at every commit (PRAGMA synchronous is FULL unless set otherwise), so its files 
 spending, which is opened without that. Snakemake syncs none of its own records, so all of them are at risk.
 """
 
-import os
 from pathlib import Path
 from random import Random
 
 from tests.faults.outcome import Outcome, Reference, trying
-from tests.faults.place import Place, killed_after
+from tests.faults.place import SITE, Place, killed_after
 
 UNSYNCED = ("spending.sqlite",)
 
@@ -23,10 +22,7 @@ def power_cut(reference: Reference, folder: Path, number: int, chance: Random) -
     with trying("power cut", reference, folder, number) as this:
         here = this.here
         log = here.folder / "fsync.log"
-        here.environment = {
-            "PINCH_FSYNC_LOG": str(log),
-            "PYTHONPATH": f"{Path(__file__).parent / 'durable'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
-        }
+        here.environment = {"PINCH_FSYNC_LOG": str(log), **SITE}
         killed_after(here, chance.uniform(reference.seconds * 0.15, reference.seconds), None)
         hit = cut(here, log, chance)
         this.expect(hit > 0, "nothing was at risk: is PYTHONPATH passed on?")

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from tests.faults.outcome import Outcome, Reference, Try, trying
-from tests.faults.place import Failed, kill
+from tests.faults.place import SITE, Failed, kill
 
 MEGABYTE = 1 << 20
 
@@ -39,10 +39,10 @@ class Untried(Exception):
     """A fault that this machine cannot be given, and why."""
 
 
-def fails(this: Try, *signs: str, prefix: tuple[str, ...] = ()) -> str:
+def fails(this: Try, *signs: str) -> str:
     """What a run says that must not end well, and must say one of `signs` in a line, without a traceback."""
     try:
-        this.here.finish(prefix=prefix)
+        this.here.finish()
     except Failed as error:
         said = str(error)
     else:
@@ -94,9 +94,11 @@ def read_only(reference: Reference, folder: Path, number: int, chance: Random) -
 def memory(reference: Reference, folder: Path, number: int, chance: Random) -> Outcome:
     """A limit of the address space that a job with torch does not fit into."""
     with trying("memory limit", reference, folder, number) as this:
-        limit = chance.randint(700, 1500) * MEGABYTE
-        fails(this, "error: out of memory", prefix=("prlimit", f"--as={limit}"))
+        limit = chance.randint(900, 1800) * MEGABYTE
+        this.here.environment = {"PINCH_ADDRESS_SPACE": str(limit), **SITE}
+        fails(this, "error: out of memory")
         this.here.count_lost()
+        this.here.environment = {}
         this.here.finish()
         this.check()
     return this.outcome

@@ -1,9 +1,11 @@
 """Every link by hand: python -m pinch LINK --help."""
 
 import argparse
+import resource
 import sys
 import traceback
 from importlib import import_module
+from pathlib import Path
 
 from pinch import __version__, alone
 from pinch.errors import PinchError
@@ -81,9 +83,14 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def lacks_memory(error: Exception) -> bool:
-    """Whether this is how Python or a library says that the system gives it no more memory."""
-    words = f"{type(error).__name__}: {error}".lower()
+def lacks_memory(error: BaseException | None) -> bool:
+    """Whether this, or what led to it, is how Python or a library says that the system gives it no more memory.
+
+    Under a limit of the address space libraries fail in many words: there it is enough that little of it is left.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and _address_space() > 0.8 * limit:
+        return True
     signs = (
         "memoryerror",
         "allocate memory",
@@ -92,7 +99,20 @@ def lacks_memory(error: Exception) -> bool:
         "start new thread",
         "failed to map segment",
     )
-    return any(sign in words for sign in signs)
+    while error is not None:
+        words = f"{type(error).__name__}: {error}".lower()
+        if any(sign in words for sign in signs):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _address_space() -> int:
+    """Bytes that this process takes; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0
 
 
 if __name__ == "__main__":

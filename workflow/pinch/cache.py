@@ -111,7 +111,10 @@ class ReplyCache:
                 damaged.append((key,))
         if damaged:
             print(f"cache: {self.path}: {len(damaged):,} kept replies are damaged and forgotten", flush=True)
-            self._do(lambda database: database.executemany("DELETE FROM replies WHERE key = ?", damaged))
+            if self._intact():
+                self._do(lambda database: database.executemany("DELETE FROM replies WHERE key = ?", damaged))
+            else:  # what was garbled there is more than texts, and what is put there now might not be found again
+                self._mend("its pages do not fit together")
         return found
 
     def get(self, key: str) -> dict[str, Any] | None:

@@ -1,10 +1,13 @@
-"""Writes down what every Python process of a run has had put on the disk, for tests/faults/power.py.
+"""In every Python process of a run, from its start: Python imports a module of this name from PYTHONPATH.
 
-A line a call of os.fsync: inode and size of the file or folder, and the time of the call.
-Python imports a module of this name at its start, from PYTHONPATH.
+PINCH_FSYNC_LOG, for tests/faults/power.py, names a file that tells what processes have had put on the disk: a line a
+call of os.fsync, with inode and size of the file or folder and the time of the call.
+PINCH_ADDRESS_SPACE, for tests/faults/storage.py, is a limit of a job's memory in bytes, as a cluster sets one.
 """
 
 import os
+import resource
+import sys
 import time
 
 _fsync = os.fsync
@@ -22,3 +25,7 @@ def _noted(file):  # type: ignore[no-untyped-def]
 
 if os.environ.get("PINCH_FSYNC_LOG"):
     os.fsync = _noted
+
+if os.environ.get("PINCH_ADDRESS_SPACE") and "pinch" in sys.orig_argv:
+    limit = int(os.environ["PINCH_ADDRESS_SPACE"])
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
