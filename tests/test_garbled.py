@@ -12,6 +12,7 @@ from pinch.__main__ import main
 from pinch.cache import ReplyCache
 from pinch.config import BaseModelSpec
 from pinch.errors import PinchError
+from pinch.judge.spending import spent
 from pinch.rows import write_json
 
 from tests.faults.garbled import flip
@@ -148,3 +149,12 @@ def test_a_lack_of_memory_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: p
     line = one_error(capsys.readouterr().err)
     assert "validate: error: out of memory: " in line
     assert "fewer jobs at a time" in line
+
+
+def test_a_damaged_ledger_is_the_users_to_delete(tmp_path: Path) -> None:
+    path = tmp_path / "spending.sqlite"
+    path.write_bytes(b"no database, but long enough to be asked whether it is one" * 9)
+    with pytest.raises(
+        PinchError, match=r"spending\.sqlite: the ledger .* delete it, and max_usd counts from zero again"
+    ):
+        spent(path)
