@@ -111,6 +111,8 @@ def test_without_a_record_it_says_how_to_make_one(there: Run, capsys: pytest.Cap
 
 def test_a_record_remembers_which_run_made_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "old.txt").write_text("old")
+    write_json(tmp_path / "another experiment" / "experiment.json", {})  # which lies there, and is not ours
+    write_json(tmp_path / "models/tiny/en12/d0t0/weights/config.json", {})  # which its manifest has
     inventory.record(tmp_path, {"a": 1})
     (tmp_path / "new.txt").write_text("new")
     monkeypatch.setattr(made, "environment", lambda: {"python": "4"})

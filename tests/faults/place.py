@@ -25,8 +25,9 @@ JUDGE_CONCURRENCY, TRANSLATOR_CONCURRENCY = 4, 2
 ROOM = 2 * JUDGE_CONCURRENCY + TRANSLATOR_CONCURRENCY
 """Calls that may be under way at any time: in flight, or come and not yet on the disk."""
 
-DONE = ("scores/scores.csv", "scores/scores.parquet", "figures/heatmap-tiny-ours.png")
-"""What is asked for: the scores, and all that they are made of, and a figure."""
+SCORES = ("scores/scores.csv", "scores/scores.parquet")
+FIGURE = ("figures/heatmap-tiny-ours.png",)
+"""What is asked for: the scores with all that they are made of and, of the larger experiment, a figure."""
 
 SITE = {"PYTHONPATH": f"{Path(__file__).parent / 'durable'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
 """Has tests/faults/durable/sitecustomize.py imported by the processes of a run."""
@@ -36,7 +37,9 @@ LATENCY = 0.05
 
 
 def config(folder: Path, model: Path, judge_url: str, libre_url: str, sets: int) -> dict[str, Any]:
-    """With one set the untuned model is the baseline, with two the monolingual ones are."""
+    """With two sets, their models are the baselines in two languages. With one, which is less work, the untuned model is
+    the baseline in one."""
+    (folder / "no-labels.jsonl").write_text("", encoding="utf-8")
     for split, rows in (("train", 8), ("eval", 4)):
         lines = (SEED / f"{split}.en.jsonl").read_text(encoding="utf-8").split("\n")[:rows]
         (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -67,7 +70,8 @@ def config(folder: Path, model: Path, judge_url: str, libre_url: str, sets: int)
         "finetune": {"lr": 5e-3, "lora_rank": 4, "max_length": 192},
         "generate": {"max_new_tokens": 8},
         "judges": [judge | {"max_usd": 1, "concurrency": JUDGE_CONCURRENCY, "retries": 2, "timeout": 20}],
-        "audit": {"repeats": 2},
+        "evaluation": {"languages": ["en", "es"] if sets == 2 else ["es"]},
+        "audit": {"repeats": 2} if sets == 2 else {"labelled": "no-labels.jsonl", "contrast": 6, "repeats": 2},
         "aggregate": {"resamples": 200},
         "plot": {"dpi": 50},
     }
@@ -90,7 +94,7 @@ class Place(Run):
 
     asked: Asked
     sets: int = 2
-    targets: Sequence[str] = DONE
+    targets: Sequence[str] = SCORES
     environment: dict[str, str] = field(default_factory=dict)
     lost_calls: int = 0
     """Answered, and not on the disk when the run died: those of all kills so far."""
@@ -197,6 +201,6 @@ def place(
     """A new experiment, its endpoints up."""
     folder.mkdir(parents=True)
     with serving(answer) as judge, LibreServer(latency=LATENCY) as libre:
-        made = Place(folder, Asked(judge, libre), sets)
+        made = Place(folder, Asked(judge, libre), sets, SCORES + FIGURE if sets == 2 else SCORES)
         made.write(config(folder, model, judge.url, libre.url, sets))
         yield made

@@ -36,9 +36,9 @@ def one_cache(reference: Reference, folder: Path, number: int, chance: Random) -
     with trying("two runs, one cache", reference, folder, number) as this:
         here = this.here
         here.edit(lambda config: config.update(cache=str(here.folder / "its cache")))
-        beside = Place(here.folder.with_name(f"{here.folder.name} beside"), here.asked, here.sets)
+        beside = Place(here.folder.with_name(f"{here.folder.name} beside"), here.asked, here.sets, here.targets)
         beside.folder.mkdir()
-        for name in ("tiny.yaml", "train.jsonl", "eval.jsonl"):
+        for name in ("tiny.yaml", "train.jsonl", "eval.jsonl", "no-labels.jsonl"):
             shutil.copy(here.folder / name, beside.folder)
         first = here.start()
         time.sleep(chance.uniform(0, 3))

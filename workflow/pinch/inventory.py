@@ -3,6 +3,7 @@
 Weights are left to the manifest.json beside them, which has their digest since they were trained.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,13 +35,20 @@ OF_THE_JOB = {
 
 
 def files(results: Path) -> Iterator[tuple[str, Path]]:
-    """What a record holds, by its name below results."""
-    for path in sorted(results.rglob("*")):
-        parts = path.relative_to(results).parts
-        hidden = any(part.startswith(".") for part in parts)
-        weights = parts[0] == "models" and "weights" in parts
-        if path.is_file() and not hidden and not weights and parts[0] not in NOT_KEPT:
-            yield "/".join(parts), path
+    """What a record holds, by its name below results. Folders of other experiments may lie in it, and are theirs."""
+    for folder, below, names in os.walk(results):
+        parts = Path(folder).relative_to(results).parts
+        below[:] = sorted(
+            name
+            for name in below
+            if not name.startswith(".")
+            and not (not parts and name in NOT_KEPT)
+            and not (parts[:1] == ("models",) and name == "weights")
+            and not (not parts and Path(folder, name, "experiment.json").is_file())
+        )
+        for name in sorted(names):
+            if not name.startswith(".") and (parts or name not in NOT_KEPT):
+                yield "/".join((*parts, name)), Path(folder, name)
 
 
 def record(results: Path, settings: Any) -> dict[str, Any]:
