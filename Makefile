@@ -10,6 +10,7 @@
 # make format       rewrite what lint would complain about
 # make schema       the JSON Schema of the config, after a change of workflow/pinch/config.py
 # make lock         requirements.lock, after a change of pyproject.toml
+# make reproduce    check a finished run against its manifests: CONFIG=config.yaml, RERUN=2 generates two cells anew
 # make clean        remove the environment and what the tools leave; results and .cache/pinch stay
 
 SHELL := /bin/bash
@@ -20,7 +21,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: help setup quickstart test test-long test-slurm rehearsal bench bench-scale lint format schema lock clean
+.PHONY: help setup quickstart test test-long test-slurm rehearsal bench bench-scale lint format schema lock reproduce clean
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -84,6 +85,11 @@ lock: setup
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --output-file requirements.lock \
 		$$(grep -hoE '^(nvidia|cuda)-[a-z0-9-]+|^triton' requirements.lock | sed 's/^/--no-emit-package /')
+
+CONFIG ?= config.yaml
+RERUN ?= 0
+reproduce: setup
+	$(BIN)/python -m pinch reproduce $(CONFIG) --rerun $(RERUN)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

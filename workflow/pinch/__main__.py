@@ -1,11 +1,13 @@
 """Every link by hand: python -m pinch LINK --help."""
 
 import argparse
+import resource
 import sys
 import traceback
 from importlib import import_module
+from pathlib import Path
 
-from pinch import __version__
+from pinch import __version__, alone
 from pinch.errors import PinchError
 
 LINKS = {
@@ -34,6 +36,7 @@ LINKS = {
     "export": "merge an adapter into its base, for use elsewhere",
     "plan": "what an experiment takes, before anything runs",
     "validate": "check a config file",
+    "reproduce": "check a finished run against its manifests",
     "rehearse": "the whole design of an experiment on a tiny random model",
     "schema": "JSON Schema of the config, for editors",
 }
@@ -51,6 +54,7 @@ def main(argv: list[str] | None = None) -> int:
         if name in argv[:1]:
             import_module(f"pinch.{name}").add_arguments(command)
     arguments = parser.parse_args(argv)
+    alone.join()
     try:
         said = import_module(f"pinch.{arguments.link}").run(arguments)
         if said is not None:  # else the link has printed for itself: what programs read has no line of ours in it
@@ -62,13 +66,53 @@ def main(argv: list[str] | None = None) -> int:
         where = f": {error.filename}" if error.filename else ""
         print(f"{arguments.link}: error: {error.strerror or error}{where}", file=sys.stderr, flush=True)
         return 1
+    except KeyboardInterrupt:
+        print(f"{arguments.link}: stopped; what was finished is kept, run again to go on", file=sys.stderr, flush=True)
+        return 130
     except Exception as error:
+        if lacks_memory(error):
+            said = " ".join(str(error).split())[:200] or type(error).__name__
+            remedy = "give it more, or run fewer jobs at a time (--cores, --resources mem_mb=...)"
+            print(f"{arguments.link}: error: out of memory: {said}; {remedy}", file=sys.stderr, flush=True)
+            return 1
         # Nothing that a user did should lead here; the traceback is for who mends it, the last line for who met it.
         traceback.print_exc()
         said = " ".join(str(error).split())[:300]
         print(f"{arguments.link}: error: unexpected {type(error).__name__}: {said}", file=sys.stderr, flush=True)
         return 1
     return 0
+
+
+def lacks_memory(error: BaseException | None) -> bool:
+    """Whether this, or what led to it, is how Python or a library says that the system gives it no more memory.
+
+    Under a limit of the address space libraries fail in many words: there it is enough that little of it is left.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and _address_space() > 0.8 * limit:
+        return True
+    signs = (
+        "memoryerror",
+        "allocate memory",
+        "bad_alloc",
+        "out of memory",
+        "start new thread",
+        "failed to map segment",
+    )
+    while error is not None:
+        words = f"{type(error).__name__}: {error}".lower()
+        if any(sign in words for sign in signs):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _address_space() -> int:
+    """Bytes that this process takes; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0
 
 
 if __name__ == "__main__":

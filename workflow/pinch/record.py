@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pinch import inventory
 from pinch.errors import PinchError
 from pinch.experiment import Experiment
 from pinch.figures import Figures
@@ -38,6 +39,15 @@ def begin(experiment: Experiment, owner: str, settings: Mapping[str, Any]) -> No
             write_text(folder / "plan.md", render_markdown(plan, owner))
             write_json(folder / "plan.json", asdict(plan))
     write_json(record, new)
+
+
+def finish(experiment: Experiment) -> None:
+    """Write R/manifest.json when a run has ended well. What stands in the way spoils no finished run."""
+    results = Path(experiment.results)
+    try:
+        inventory.record(results, read_json(results / "experiment.json")["settings"])
+    except (PinchError, OSError) as error:
+        print(f"pinch: {results / inventory.NAME} cannot be written: {error}", flush=True)
 
 
 def write_arguments(figures: Figures) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -225,12 +226,35 @@ def replacing(path: str | Path) -> Iterator[Path]:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+        sync(path.parent)
     except OSError as error:
         # A full disk does not say which file it was.
         error.filename = error.filename or str(path)
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync(*paths: Path) -> None:
+    """Have files and folders on the disk when this returns: a power cut takes nothing of what was renamed after that.
+
+    A folder's own entries count, not what is in its files. Some network file systems sync no folders, and need not.
+    """
+    for path in paths:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        except OSError:
+            if not path.is_dir():
+                raise
+        finally:
+            os.close(handle)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have a whole folder on the disk, before it is renamed to where it is looked for."""
+    below = sorted(folder.rglob("*"))
+    sync(*(path for path in below if path.is_file() or path.is_dir()), folder)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -282,4 +306,8 @@ def folder_digest(folder: str | Path) -> str:
     """The sha256 over names and contents of all files below a folder."""
     folder = Path(folder)
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    return digest([(path.relative_to(folder).as_posix(), file_digest(path)) for path in files])
+    # Hashing lets go of Python's lock: the shards of a big model on several cores.
+    with ThreadPoolExecutor(min(4, len(files)) or 1) as pool:
+        digests = list(pool.map(file_digest, files))
+    names = [path.relative_to(folder).as_posix() for path in files]
+    return digest(list(zip(names, digests, strict=True)))

@@ -8,7 +8,7 @@ WORKFLOW = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(WORKFLOW))
 
 from pinch import LINK_VERSIONS as VERSION
-from pinch import check, environment, record
+from pinch import alone, check, environment, record
 from pinch.asked import by, each
 from pinch.errors import PinchError
 from pinch.experiment import Experiment, owner_name
@@ -31,6 +31,9 @@ except PinchError as error:
     sys.exit(f"{OWNER}: {error}")
 
 environment.prepare(WORKFLOW, experiment.cache)
+alone.prepare(experiment.results)
+if unlocked := alone.unlock_dead(Path(".snakemake")):
+    print(unlocked, file=sys.stderr, flush=True)
 
 R = experiment.results
 # Torch on two halves of a machine's cores is many times slower than on all of them one after the other.
@@ -71,9 +74,14 @@ wildcard_constraints:
 
 
 onstart:
+    try:
+        alone.hold(experiment.results, Path(".snakemake"))
+    except PinchError as error:
+        sys.exit(f"{OWNER}: {error}")
     record.begin(experiment, OWNER, config)
     record.write_arguments(figures)
 
 
 onsuccess:
+    record.finish(experiment)
     print(record.summary(figures))

@@ -9,11 +9,12 @@ import argparse
 from pathlib import Path
 
 from pinch.cache import cache_folder, refreshing
-from pinch.generate.cells import Cells, Prompts, cell_key, read_prompts
+from pinch.errors import PinchError
+from pinch.generate.cells import Cells, Prompts, cell_key, made_with, read_cell, read_prompts
 from pinch.generate.filling import Filling
 from pinch.generate.rows_of_base import Model, other_models, own_model
 from pinch.generate.settings import read_settings
-from pinch.rows import GenerationRow, read_rows, write_rows
+from pinch.rows import file_digest, write_json, write_rows
 
 __all__ = ["Cells", "Filling", "Model", "Prompts", "add_arguments", "cell_key", "read_prompts", "run"]
 
@@ -39,14 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True)
 
 
-def write(cell: Path, output: str) -> list[GenerationRow]:
-    """Copy a cell from the cache, checked."""
-    responses = read_rows(cell, GenerationRow)
-    Path(output).parent.mkdir(parents=True, exist_ok=True)
-    write_rows(output, responses)
-    return responses
-
-
 def run(arguments: argparse.Namespace) -> str:
     """Write one cell, from the cache where it is there."""
     settings = read_settings(arguments.settings, arguments.transport)
@@ -54,15 +47,29 @@ def run(arguments: argparse.Namespace) -> str:
     cells = Cells(Path(arguments.cache) / "generations", Prompts(arguments.prompts, arguments.limit), settings)
     cell = cells.path(model, arguments.lang)
     langs = [arguments.lang, *(lang for lang in arguments.row.split(",") if lang and lang != arguments.lang)]
-    found = cell.is_file() and not refreshing()
-    if found:
-        responses = write(cell, arguments.output)
+    responses = read_cell(cell) if not refreshing() else None
+    found = responses is not None
+    if responses is not None:
+        write_rows(arguments.output, responses)
     else:
         others = other_models(arguments, settings, model) if not refreshing() else []
         filling = Filling(cells, settings, arguments)
         found = not filling.own(model, langs, cell, others)
-        responses = write(cell, arguments.output)
+        responses = read_cell(cell)
+        if responses is None:
+            raise PinchError(
+                f"{cell}: was damaged or deleted as soon as it was written; look at the disk, and run again"
+            )
+        write_rows(arguments.output, responses)
         filling.rest(others)
+    about = {
+        "model_digest": model.digest,
+        "prompts_digest": cells.prompts.digest(arguments.lang),
+        "decoding": settings.deciding(),
+        "responses_digest": file_digest(arguments.output),
+        **made_with(cell),
+    }
+    write_json(Path(arguments.output).with_suffix(".json"), about)
     stopped = sum(response.finish_reason == "stop" for response in responses)
     origin = "from the cache" if found else "generated"
     return f"{arguments.lang}: {len(responses)} responses {origin}, {stopped} stopped by themselves"

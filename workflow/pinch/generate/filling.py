@@ -11,10 +11,9 @@ from pinch import gpus
 from pinch.cache import refreshing
 from pinch.config import Generate
 from pinch.errors import PinchError
-from pinch.generate.cells import Cells
+from pinch.generate.cells import Cells, read_cell
 from pinch.generate.engines import Engine, make_engine
 from pinch.generate.rows_of_base import Model
-from pinch.rows import write_rows
 
 
 class Filling:
@@ -47,7 +46,7 @@ class Filling:
                 # Nothing but what was asked for is made anew.
                 cell.unlink(missing_ok=True)
                 langs = langs[:1]
-            elif cell.is_file():
+            elif read_cell(cell) is not None:
                 return False
             self._fill(model, self.cells.missing(model, langs))
             return True
@@ -93,12 +92,15 @@ class Filling:
             said = self._engine.ready(model)
             seconds = time.monotonic() - started
             print(f"generate: {said} in {seconds:.1f} s, cells to make: {' '.join(langs)}", flush=True)
-            if model.weights_digest is not None and not model.unchanged():
-                raise PinchError("its weights have changed meanwhile")
+            if not model.unchanged():
+                raise PinchError(
+                    f"{model.weights}: the weights are not those that manifest.json beside them records: damaged or "
+                    f"changed since; delete {model.weights}, and they are trained again"
+                )
             for done, lang in enumerate(langs, start=1):
                 started = time.monotonic()
                 responses = respond(self.cells.prompts.of(lang))
-                write_rows(self.cells.path(model, lang), responses)
+                self.cells.keep(model, lang, responses)
                 seconds = time.monotonic() - started
                 tokens = sum(response.n_tokens for response in responses)
                 print(

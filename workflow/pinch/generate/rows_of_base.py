@@ -30,7 +30,7 @@ class Model:
     langs: tuple[str, ...] = ()
     """Of a model of another row: the languages in which it is to respond."""
     weights_digest: str | None = None
-    """Of a model of another row, by its manifest."""
+    """By its manifest; None of the untuned base."""
 
     @property
     def name(self) -> str:
@@ -38,7 +38,8 @@ class Model:
         return f"{self.mixture}/{self.seed}"
 
     def unchanged(self) -> bool:
-        """Whether the weights are still those of the manifest: a job beside this one may be training them anew."""
+        """Whether the weights are those of the manifest: a disk may have garbled them, or a job beside this one be
+        training them anew."""
         return self.weights is None or folder_digest(self.weights) == self.weights_digest
 
 
@@ -51,7 +52,8 @@ def own_model(arguments: argparse.Namespace, settings: Generate) -> Model:
     weights = Path(arguments.weights)
     manifest = read_json(weights.parent / "manifest.json")
     mixture = weights.parent.parent.name
-    return Model(base, mixture, arguments.seed, weights, manifest["model_digest"], chat=True)
+    digests = manifest["model_digest"], manifest["weights_digest"]
+    return Model(base, mixture, arguments.seed, weights, digests[0], chat=True, weights_digest=digests[1])
 
 
 def other_models(arguments: argparse.Namespace, settings: Generate, own: Model) -> Sequence[Model]:

@@ -1,6 +1,7 @@
 """judge: verdicts on one cell, the candidate's responses against the baseline's (paper, section 2)."""
 
 import argparse
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache, partial
@@ -9,14 +10,17 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from pinch import languages
+from pinch import LINK_VERSIONS, languages, made
 from pinch.arguments import text_of
 from pinch.cache import cache_folder
 from pinch.config import AnyJudge, Jury, OpenAIJudge, Rubric
 from pinch.errors import PinchError
 from pinch.faults import explain
 from pinch.judge.protocol import Engine, Pair, Question, Siblings, judge_pairs, questions_of
-from pinch.rows import GenerationRow, TranslatedRow, read_json, read_rows, write_rows
+from pinch.rows import GenerationRow, TranslatedRow, file_digest, read_json, read_rows, write_json, write_rows
+
+LIBRARIES = {"rubric": ("py3langid", "sacrebleu"), "openai": ("openai",), "transformers": ("transformers", "torch")}
+"""On which verdicts depend, by engine."""
 
 
 def pairs_of(candidate: Path, baseline: Path, prompts: Path, read: Callable[..., list[Any]] = read_rows) -> list[Pair]:
@@ -150,8 +154,26 @@ def run(arguments: argparse.Namespace) -> str:
     verdicts, calls = judge_pairs(pairs, engine)
     assert len(verdicts) == 2 * len(pairs)
     write_rows(arguments.output, verdicts)
+    write_json(Path(arguments.output).with_suffix(".json"), _about(arguments))
     counted = {
         winner: sum(row.winner == winner for row in verdicts) for winner in ("candidate", "baseline", "tie", "invalid")
     }
     summary = ", ".join(f"{winner} {count}" for winner, count in counted.items())
     return f"{arguments.name} {arguments.lang}: {len(pairs)} pairs in both orders, {summary}; {calls}"
+
+
+def _about(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the verdicts were made from and with, for the record beside them."""
+    settings = json.loads(arguments.settings)
+    return {
+        "judge": arguments.name,
+        "settings": settings,
+        "model_digest": read_json(arguments.model)["digest"] if arguments.model else None,
+        "candidate": arguments.candidate,
+        "candidate_digest": file_digest(arguments.candidate),
+        "baseline": arguments.baseline,
+        "baseline_digest": file_digest(arguments.baseline),
+        "verdicts_digest": file_digest(arguments.output),
+        "link": LINK_VERSIONS["judge"],
+        "made_with": made.versions(LIBRARIES.get(settings["engine"], ())),
+    }

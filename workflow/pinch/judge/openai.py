@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pinch.cache import turn
 from pinch.config import OpenAIJudge
 from pinch.errors import PinchError
 from pinch.judge.calls import Call, Completion, Transport
@@ -13,7 +14,7 @@ from pinch.judge.kept import Kept
 from pinch.judge.prompting import fill, read_label, read_logprobs
 from pinch.judge.protocol import Choice, Question, Reply
 from pinch.prompts import labels_of, read_prompt
-from pinch.rows import canonical
+from pinch.rows import canonical, digest
 
 FILTERED = "content_filter"
 """Begins what is kept of a prompt that the endpoint's own filter refused; else it was refused for its length."""
@@ -135,6 +136,23 @@ class OpenAIEngine:
         calls = {asking.call.key: asking.call for asking in pending}
         known = self.kept.completions(calls)
         missing = [key for key in calls if key not in known]
+        if missing and not self.settings.batch:  # batches have a turn of their own
+            with turn(self.cache, digest("judge", sorted(calls))):
+                # Who waited may find that another run of the same cell has asked for all.
+                known |= self.kept.completions(missing)
+                missing = [key for key in missing if key not in known]
+                self._send(calls, missing, known)
+        else:
+            self._send(calls, missing, known)
+        new = set(missing)
+        for asking in pending:
+            key = asking.call.key
+            asking.heard.append(known[key])
+            asking.cached += key not in new
+            new.discard(key)
+
+    def _send(self, calls: Mapping[str, Call], missing: Sequence[str], known: dict[str, Completion]) -> None:
+        """Send what is missing, and keep what comes, here and on the disk."""
 
         def keep(completions: Mapping[int, Completion]) -> None:
             # Under the call that was wanted, even where the endpoint took only a plainer one: the next run wants it.
@@ -144,12 +162,6 @@ class OpenAIEngine:
 
         if missing:
             self.transport.send([calls[key] for key in missing], keep)
-        new = set(missing)
-        for asking in pending:
-            key = asking.call.key
-            asking.heard.append(known[key])
-            asking.cached += key not in new
-            new.discard(key)
 
     def _judge(self, asking: _Asking) -> None:
         """What the last completion says; no choice where it names no label."""

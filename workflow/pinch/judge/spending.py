@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pinch.cache import BROKEN
 from pinch.config import OpenAIJudge
 from pinch.errors import PinchError
 from pinch.rows import canonical
@@ -155,7 +156,12 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
             database.execute("BEGIN IMMEDIATE")
             yield database
     except sqlite3.Error as error:
-        raise PinchError(f"{path}: the ledger of what judges cost cannot be used: {error}") from None
+        # Nobody but the user can say what a limit is to trust that no longer knows what was spent.
+        broken = (getattr(error, "sqlite_errorcode", 0) & 0xFF) in BROKEN
+        remedy = (
+            "; it was damaged, by a power cut perhaps: delete it, and max_usd counts from zero again" if broken else ""
+        )
+        raise PinchError(f"{path}: the ledger of what judges cost cannot be used: {error}{remedy}") from None
 
 
 def _usd(pico: int) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from pinch.cache import ReplyCache, refreshing
+from pinch.cache import ReplyCache, refreshing, turn
 from pinch.config import AnyEngine
 from pinch.config.translation import LLM, Apertium, Seq2Seq
 from pinch.errors import PinchError
@@ -242,7 +242,13 @@ class Chain:
         wanted = {key: ask for key, ask in zip(keys, open_asks, strict=True) if key not in known}
         progress.add(sum(_size(ask) for key, ask in zip(keys, open_asks, strict=True) if key in known))
         self.work.cached += sum(len(ask) for key, ask in zip(keys, open_asks, strict=True) if key in known)
-        known |= self._asked(engine, wanted, progress)
+        if wanted:
+            with turn(self.folder, digest("translate", sorted(wanted))):
+                # Who waited may find that another run has asked for the same.
+                came = {} if refreshing() else self.cache.get_many(wanted)
+                known |= came
+                still = {key: ask for key, ask in wanted.items() if key not in came}
+                known |= self._asked(engine, still, progress)
         for key, ask in dict(zip(keys, open_asks, strict=True)).items():
             self.work.count(known[key], sum(len(part.segment.text) for part in ask))
         failed = []

@@ -6,7 +6,7 @@ from typing import Any
 
 from pinch.config.translation import Seq2Seq as Settings
 from pinch.errors import PinchError
-from pinch.rows import digest, read_json, write_text
+from pinch.rows import digest, read_json, sync, sync_folder, write_text
 from pinch.translate.engines import EngineDownError
 
 PACKAGE = "ctranslate2==4.8.5"
@@ -55,7 +55,9 @@ def convert(folder: Path, model: str, compute_type: str, cache: Path) -> Path:
                         f"seq2seq: {folder}: cannot be converted for CTranslate2: {first}; "
                         "backend: transformers does without"
                     ) from None
+                sync_folder(Path(scratch) / "model")
                 (Path(scratch) / "model").rename(target)
+                sync(target.parent)
     return target
 
 

@@ -18,7 +18,7 @@ from pinch.cache import ReplyCache
 from pinch.config.translation import Seq2Seq as Settings
 from pinch.errors import PinchError
 from pinch.languages import name as language_name
-from pinch.rows import digest, folder_digest, read_json
+from pinch.rows import digest, folder_digest, read_json, sync, sync_folder
 from pinch.translate import converted
 from pinch.translate.engines import Answer, EngineDownError, Request, Unit
 
@@ -92,7 +92,9 @@ def _fetch(hub: str, revision: str, cache: Path) -> Path:
                     raise PinchError(f"seq2seq: hub {hub} at {revision}: cannot be fetched: {first}") from None
                 shutil.rmtree(target / ".cache", ignore_errors=True)
                 _check_folder(target, f"hub {hub} at {revision}")
+                sync_folder(target)
                 target.rename(folder)
+                sync(folder.parent)
     return folder
 
 
