@@ -6,7 +6,9 @@ import traceback
 from importlib import import_module
 
 from pinch import __version__
+from pinch.arguments import check_outputs
 from pinch.errors import PinchError
+from pinch.printable import one_line, printable
 
 LINKS = {
     "base_model": "fetch a pretrained model and convert it once",
@@ -52,23 +54,28 @@ def main(argv: list[str] | None = None) -> int:
             import_module(f"pinch.{name}").add_arguments(command)
     arguments = parser.parse_args(argv)
     try:
+        check_outputs(vars(arguments))
         said = import_module(f"pinch.{arguments.link}").run(arguments)
         if said is not None:  # else the link has printed for itself: what programs read has no line of ours in it
-            print(f"{arguments.link}: {said}", flush=True)
+            print(f"{arguments.link}: {printable(said)}", flush=True)
     except PinchError as error:
-        print(f"{arguments.link}: error: {error}", file=sys.stderr, flush=True)
-        return 1
+        return _refused(arguments.link, str(error))
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
-        print(f"{arguments.link}: error: {error.strerror or error}{where}", file=sys.stderr, flush=True)
-        return 1
+        return _refused(arguments.link, f"{error.strerror or error}{where}")
+    except RecursionError:
+        return _refused(arguments.link, "what it was given is nested too deep to be read")
     except Exception as error:
         # Nothing that a user did should lead here; the traceback is for who mends it, the last line for who met it.
-        traceback.print_exc()
-        said = " ".join(str(error).split())[:300]
-        print(f"{arguments.link}: error: unexpected {type(error).__name__}: {said}", file=sys.stderr, flush=True)
-        return 1
+        print(printable(traceback.format_exc()), file=sys.stderr, end="")
+        return _refused(arguments.link, f"unexpected {type(error).__name__}: {one_line(str(error))[:300]}")
     return 0
+
+
+def _refused(link: str, why: str) -> int:
+    """One line, whatever was quoted in it: a file's text, a judge's reply, the message of an endpoint."""
+    print(f"{link}: error: {one_line(why)}", file=sys.stderr, flush=True)
+    return 1
 
 
 if __name__ == "__main__":

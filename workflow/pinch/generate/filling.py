@@ -14,6 +14,7 @@ from pinch.errors import PinchError
 from pinch.generate.cells import Cells
 from pinch.generate.engines import Engine, make_engine
 from pinch.generate.rows_of_base import Model
+from pinch.printable import one_line
 from pinch.rows import write_rows
 
 
@@ -79,7 +80,7 @@ class Filling:
                     return True
             except (PinchError, OSError, RuntimeError) as error:
                 # Its own job will meet it again, and fail by it.
-                print(f"generate: {model.name} is left to its own job: {error}", flush=True)
+                print(f"generate: {model.name} is left to its own job: {one_line(str(error))}", flush=True)
             finally:
                 lock.release()
         return False
