@@ -1,14 +1,13 @@
 """Every link by hand: python -m pinch LINK --help."""
 
 import argparse
-import resource
 import sys
-import traceback
 from importlib import import_module
-from pathlib import Path
 
 from pinch import __version__, alone
-from pinch.errors import PinchError
+from pinch.arguments import check_outputs
+from pinch.last_words import why
+from pinch.printable import one_line, printable
 
 LINKS = {
     "base_model": "fetch a pretrained model and convert it once",
@@ -56,63 +55,22 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     alone.join()
     try:
+        check_outputs(vars(arguments))
         said = import_module(f"pinch.{arguments.link}").run(arguments)
         if said is not None:  # else the link has printed for itself: what programs read has no line of ours in it
-            print(f"{arguments.link}: {said}", flush=True)
-    except PinchError as error:
-        print(f"{arguments.link}: error: {error}", file=sys.stderr, flush=True)
-        return 1
-    except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        print(f"{arguments.link}: error: {error.strerror or error}{where}", file=sys.stderr, flush=True)
-        return 1
+            print(f"{arguments.link}: {printable(said)}", flush=True)
     except KeyboardInterrupt:
-        print(f"{arguments.link}: stopped; what was finished is kept, run again to go on", file=sys.stderr, flush=True)
+        _end(arguments.link, "stopped; what was finished is kept, run again to go on")
         return 130
     except Exception as error:
-        if lacks_memory(error):
-            said = " ".join(str(error).split())[:200] or type(error).__name__
-            remedy = "give it more, or run fewer jobs at a time (--cores, --resources mem_mb=...)"
-            print(f"{arguments.link}: error: out of memory: {said}; {remedy}", file=sys.stderr, flush=True)
-            return 1
-        # Nothing that a user did should lead here; the traceback is for who mends it, the last line for who met it.
-        traceback.print_exc()
-        said = " ".join(str(error).split())[:300]
-        print(f"{arguments.link}: error: unexpected {type(error).__name__}: {said}", file=sys.stderr, flush=True)
+        _end(arguments.link, why(error))
         return 1
     return 0
 
 
-def lacks_memory(error: BaseException | None) -> bool:
-    """Whether this, or what led to it, is how Python or a library says that the system gives it no more memory.
-
-    Under a limit of the address space libraries fail in many words: there it is enough that little of it is left.
-    """
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit != resource.RLIM_INFINITY and _address_space() > 0.8 * limit:
-        return True
-    signs = (
-        "memoryerror",
-        "allocate memory",
-        "bad_alloc",
-        "out of memory",
-        "start new thread",
-        "failed to map segment",
-    )
-    while error is not None:
-        words = f"{type(error).__name__}: {error}".lower()
-        if any(sign in words for sign in signs):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _address_space() -> int:
-    """Bytes that this process takes; 0 where the system does not say."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    except OSError:
-        return 0
+def _end(link: str, said: str) -> None:
+    """One line, whatever was quoted in it: a file's text, a judge's reply, the message of an endpoint."""
+    print(f"{link}: error: {one_line(said)}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ command by a file: R/arguments/ has one for every figure, audit and table, writt
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,3 +38,34 @@ def paths_of(given: Sequence[str], listed: str | None) -> list[str]:
     except OSError as error:
         raise PinchError(f"{listed}: cannot be read ({error.strerror}); a run writes it when it begins") from None
     return [*given, *filter(None, text.split("\n"))]
+
+
+OUTPUTS = frozenset({"output", "record", "csv", "json", "text", "parquet", "png", "pdf", "manifest"})
+"""Arguments of links that name what is written."""
+
+
+def check_outputs(arguments: Mapping[str, Any]) -> None:
+    """Raise PinchError where a file that is to be written is one that is given to be read: it would be gone."""
+    inputs = [word for name, value in arguments.items() if name not in OUTPUTS for word in _words(value)]
+    for name in sorted(OUTPUTS & arguments.keys()):
+        for output in _words(arguments[name]):
+            check_output(f"--{name}", output, inputs)
+
+
+def check_output(key: str, output: str | Path, inputs: Iterable[str]) -> None:
+    """Raise PinchError, which names `key`, where the file `output` is one of `inputs`, words that may be paths."""
+    if Path(output).is_file():
+        for word in inputs:
+            if _same(word, output):
+                raise PinchError(f"{key}: {output} is to be read ({word}) and would be overwritten; name another file")
+
+
+def _words(value: Any) -> list[str]:
+    return [word for word in (value if isinstance(value, list) else [value]) if isinstance(word, str)]
+
+
+def _same(word: str, output: str | Path) -> bool:
+    try:
+        return Path(word).samefile(output)
+    except (OSError, ValueError):  # no path, or none of a file that is there
+        return False

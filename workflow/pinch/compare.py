@@ -27,8 +27,8 @@ from pinch import scores as tables
 from pinch.arguments import settings_of
 from pinch.config import Aggregate
 from pinch.errors import PinchError
-from pinch.rows import replacing
 from pinch.scores import Cube
+from pinch.spreadsheet import write_frame
 
 AVERAGE = "average"
 
@@ -141,8 +141,7 @@ def write_csv(path: str, lines: Sequence[Line]) -> None:
     digits = [
         pl.col(name).map_elements(lambda p: f"{p:.3g}", return_dtype=pl.String) for name in NUMBERS if name[0] == "p"
     ]
-    with replacing(path) as temporary:
-        pl.DataFrame(lines, schema=kinds).with_columns(digits).write_csv(temporary, float_precision=3)
+    write_frame(path, pl.DataFrame(lines, schema=kinds).with_columns(digits), digits=3)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

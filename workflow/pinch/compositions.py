@@ -11,6 +11,10 @@ Counts = tuple[tuple[str, int], ...]
 """Rows by language."""
 
 
+MIXTURE = r"[A-Za-z0-9][A-Za-z0-9_+-]*"
+"""What any composition is called, as a regular expression: a name becomes a folder."""
+
+
 def mixture_name(counts: Counts, pivot: str, variant: str | None = None, natural: Counts = ()) -> str:
     """The name of a composition, the same whichever design asked for it.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from pinch import aggregate, check, plot
 from pinch.errors import PinchError
 from pinch.experiment import Experiment
+from pinch.printable import one_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +90,6 @@ def run(arguments: argparse.Namespace) -> str:
             _called(plot, *drawn_from, "--settings", figures.setting(name), *files)
             drawn += 1
         except PinchError as error:
-            print(f"draw: {name}: not yet: {error}", flush=True)
+            print(f"draw: {name}: not yet: {one_line(str(error))}", flush=True)
     asked = len(list(experiment.cells())) * len(experiment.judge_names())
     return f"{drawn} of {len(figures.all)} figures from {cells} of {asked} cells, in {output}"

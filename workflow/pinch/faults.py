@@ -1,9 +1,15 @@
 """What is wrong with a user's settings, told in one line: the key, the fault, the remedy."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
+
+LONGEST = 200
+"""Characters of a value that are shown."""
+
+_SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
 
 _EXPLAINED = {
     "missing": "required key is missing",
@@ -58,11 +64,20 @@ def _key(location: tuple[Any, ...], data: Any) -> str:
     return key
 
 
+def _shown(fault: Any) -> str:
+    """The value that was found, shortened; not where it may be a key that was pasted in the place of its variable."""
+    of = str(fault["loc"][-1]) if fault["loc"] else ""
+    if _SECRET.search(of) or (of == "base_url" and "@" in str(fault.get("input"))):
+        return "what stands there (not shown)"
+    said = repr(fault.get("input"))
+    return said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
+
+
 def explain(error: ValidationError, data: Any) -> str:
     """The first fault of a config in one line: key, what is wrong, what to do; and how many more there are."""
     faults = error.errors()
     first = faults[0]
-    context = {**first.get("ctx", {}), "input": repr(first.get("input"))}
+    context = {**first.get("ctx", {}), "input": _shown(first)}
     template = _EXPLAINED.get(first["type"])
     if template and first["type"] != "missing" and first.get("input") is None:
         template = "has no value; give it one or leave the key out"

@@ -1,12 +1,11 @@
 """overlap: training instructions that nearly repeat an evaluation prompt."""
 
 import argparse
-import csv
-import io
 from collections.abc import Sequence
 
 from pinch.errors import PinchError
 from pinch.rows import SourceRow, read_rows, write_text
+from pinch.spreadsheet import table
 
 CHUNK = 256
 """Training rows compared at once: with 617 prompts a matrix of 0.6 MB."""
@@ -55,11 +54,8 @@ def run(arguments: argparse.Namespace) -> str:
     train = read_rows(arguments.train, SourceRow)
     prompts = read_rows(arguments.eval, SourceRow)
     pairs = near_repeats(train, prompts, threshold)
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["train_id", "eval_id", "similarity", "train_instruction", "eval_instruction"])
-    for row, prompt, similarity in pairs:
-        table.writerow([row.id, prompt.id, f"{similarity:.1f}", row.instruction, prompt.instruction])
-    write_text(arguments.output, text.getvalue())
+    header = ["train_id", "eval_id", "similarity", "train_instruction", "eval_instruction"]
+    lines = ([row.id, prompt.id, f"{alike:.1f}", row.instruction, prompt.instruction] for row, prompt, alike in pairs)
+    write_text(arguments.output, table([header, *lines]))
     repeating = len({row.id for row, _, _ in pairs})
     return f"{repeating} of {len(train)} training rows nearly repeat ({threshold:g} %) one of {len(prompts)} prompts"

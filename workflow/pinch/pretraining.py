@@ -1,9 +1,12 @@
 """Shares of languages in pretraining: a table that the user gives, as `resources/pretraining_shares/README.md` says."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from pinch.errors import PinchError
+
+NUMBER = re.compile(r"[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?|[0-9]+\.")
 
 HEADER = ["lang", "percent"]
 
@@ -33,11 +36,8 @@ def read_shares(path: str | Path, languages: Sequence[str]) -> dict[str, float]:
         if len(fields) != 2 or not fields[0]:
             raise PinchError(f"{path}:{number}: is {line.strip()!r}; write a language code, a comma and a percentage")
         lang = fields[0]
-        try:
-            percent = float(fields[1])
-        except ValueError:
-            percent = -1.0
-        # Not "percent < 0 or percent > 100", which NaN would pass.
+        # float() would take 1_0, digits of other scripts, nan and inf.
+        percent = float(fields[1]) if NUMBER.fullmatch(fields[1]) else -1.0
         if not 0 <= percent <= 100:
             raise PinchError(f"{path}:{number}: the percentage of {lang} is {fields[1]!r}; it must be 0 to 100")
         if lang in found:

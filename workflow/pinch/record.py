@@ -9,6 +9,7 @@ from pinch import inventory
 from pinch.errors import PinchError
 from pinch.experiment import Experiment
 from pinch.figures import Figures
+from pinch.printable import one_line, printable
 from pinch.rows import canonical, read_json, write_json, write_text
 
 
@@ -34,7 +35,7 @@ def begin(experiment: Experiment, owner: str, settings: Mapping[str, Any]) -> No
         try:
             plan = make_plan(experiment)
         except PinchError as error:  # what a plan cannot read is for the job that needs it to refuse
-            print(f"pinch: no plan of this run: {error}", flush=True)
+            print(f"pinch: no plan of this run: {one_line(str(error))}", flush=True)
         else:
             write_text(folder / "plan.md", render_markdown(plan, owner))
             write_json(folder / "plan.json", asdict(plan))
@@ -103,4 +104,4 @@ def summary(figures: Figures) -> str:
         answer = Path(figures.results) / "answers" / f"{name}.txt"
         if answer.is_file():
             lines += [f"pinch: {name}: {line}" for line in answer.read_text(encoding="utf-8").splitlines()]
-    return "\n".join(lines)
+    return printable("\n".join(lines))

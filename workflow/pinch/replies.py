@@ -13,6 +13,7 @@ from typing import Any
 from pinch.cache import ReplyCache, cache_folder
 from pinch.errors import PinchError
 from pinch.judge.kept import FILE
+from pinch.printable import one_line
 
 OLDER = "older"
 """Stands for the model of replies that older versions kept, which wrote down neither model nor date."""
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace) -> str:
 def _list(path: Path) -> str:
     models: dict[str, Holding] = {}
     for _, reply in ReplyCache(path).items():
-        models.setdefault(reply.get("model") or OLDER, Holding()).add(reply)
+        models.setdefault(one_line(reply.get("model") or OLDER), Holding()).add(reply)
     width = max(map(len, models), default=0)
     for name, held in sorted(models.items()):
         when = f", {held.first} to {held.last}" if held.last else ""

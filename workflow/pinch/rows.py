@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pinch.errors import PinchError
+from pinch.parsing import parse_json
 
 
 def _id_to_text(value: Any) -> Any:
@@ -162,10 +163,10 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """The JSON objects of a JSONL file, with the numbers of their lines. Raises PinchError naming file and line."""
     for number, line in lines(path):
         try:
-            data = json.loads(line)
-        except json.JSONDecodeError as error:
-            message = f"is not JSON ({error.msg} at column {error.colno}); mend or remove the line"
-            raise PinchError(f"{path}:{number}: {message}") from None
+            data = parse_json(line)
+        except ValueError as error:
+            said = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else error
+            raise PinchError(f"{path}:{number}: is not JSON ({said}); mend or remove the line") from None
         if not isinstance(data, dict):
             raise PinchError(f"{path}:{number}: is not a JSON object, but {type(data).__name__}")
         yield number, data
@@ -276,10 +277,10 @@ def write_json(path: str | Path, data: Any) -> None:
 def read_json(path: str | Path) -> Any:
     """The content of a JSON file; raises PinchError with its name where it is missing or malformed."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return parse_json(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise PinchError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # of JSON or of UTF-8
         raise PinchError(f"{path}: is not JSON ({error})") from None
 
 

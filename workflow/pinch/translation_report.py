@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pinch import languages
 from pinch.errors import PinchError
-from pinch.rows import SourceRow, TranslatedRow, digest, read_json, read_rows, replacing, source_rows, write_text
+from pinch.rows import SourceRow, TranslatedRow, digest, read_json, read_rows, source_rows, write_text
+from pinch.spreadsheet import write_frame
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -287,9 +288,8 @@ def run(arguments: argparse.Namespace) -> str:
             translations += [read(arguments.results, split, lang, sources) for lang in langs]
     flags = known_flags(translations, only_found=False)
     lines = [line(translation, flags) for translation in translations]
-    with replacing(arguments.csv) as temporary:
-        table = pl.DataFrame(lines, infer_schema_length=None) if lines else pl.DataFrame(schema=["split", "lang"])
-        table.write_csv(temporary, float_precision=6)
+    table = pl.DataFrame(lines, infer_schema_length=None) if lines else pl.DataFrame(schema=["split", "lang"])
+    write_frame(arguments.csv, table, digits=6)
     write_text(arguments.output, page(translations, arguments.pivot, arguments.rows, arguments.seed))
     rows, flagged = (sum(getattr(item.record, count) for item in translations) for count in ("rows_in", "flagged"))
     return f"{len(translations)} translation files, {rows:,} rows, {flagged:,} of them with a flag against them"

@@ -10,10 +10,13 @@ sys.path.insert(0, str(WORKFLOW))
 from pinch import LINK_VERSIONS as VERSION
 from pinch import alone, check, environment, record
 from pinch.asked import by, each
+from pinch.compositions import MIXTURE
+from pinch.config.fields import FIGURE, NAME
 from pinch.errors import PinchError
 from pinch.experiment import Experiment, owner_name
 from pinch.figures import Figures
 from pinch.lost import lost_files
+from pinch.printable import one_line
 from pinch.rows import digest
 
 # What a plan allocates, it keeps: Python would look through all jobs again and again for what may be freed, a tenth of
@@ -23,12 +26,13 @@ gc.set_threshold(50_000, 20, 50)
 OWNER = owner_name(workflow.configfiles, Path.cwd())
 
 try:
+    check.check_configfiles(workflow.configfiles)
     experiment = Experiment(check.parse(config))
     figures = Figures(experiment)
     check.check_files(experiment)
     record.check_owner(experiment, OWNER)
 except PinchError as error:
-    sys.exit(f"{OWNER}: {error}")
+    sys.exit(one_line(f"{OWNER}: {error}"))
 
 environment.prepare(WORKFLOW, experiment.cache)
 alone.prepare(experiment.results)
@@ -67,9 +71,9 @@ wildcard_constraints:
     lang=r"[a-z]{2,3}",
     draw=r"d\d+",
     seed=r"d\d+t\d+",
-    base=r"[^/]+",
-    mixture=r"[^/]+",
-    judge=r"[^/]+",
+    base=NAME,
+    mixture=MIXTURE,
+    judge=NAME,
     baseline=re.escape(experiment.config.judge.baseline),
 
 

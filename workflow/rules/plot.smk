@@ -17,7 +17,7 @@ rule plot:
     log:
         f"{R}/logs/plot/{{figure}}.log",
     wildcard_constraints:
-        figure=r"[^/]+",
+        figure=FIGURE,
     conda:
         "../../envs/light.yaml"
     params:
@@ -41,7 +41,7 @@ rule answer:
     log:
         f"{R}/logs/answer/{{figure}}.log",
     wildcard_constraints:
-        figure=r"[^/]+",
+        figure=FIGURE,
     conda:
         "../../envs/light.yaml"
     params:

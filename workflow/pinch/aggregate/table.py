@@ -13,7 +13,8 @@ from pinch.aggregate.length_control import Cell, length_controlled
 from pinch.aggregate.row import LISTS, write_parquet
 from pinch.arguments import paths_of
 from pinch.errors import PinchError
-from pinch.rows import read_json, replacing
+from pinch.rows import read_json
+from pinch.spreadsheet import write_frame
 
 NOT_AUDITED = "not audited"
 
@@ -129,8 +130,7 @@ def write_csv(path: str, table: Any) -> None:
         pl.Series(name, [None if value is None else f"{value:.6g}" for value in table[name]], dtype=pl.String)
         for name in SMALL_NUMBERS
     ]
-    with replacing(path) as temporary:
-        table.drop(LISTS).with_columns(small).write_csv(temporary, float_precision=3)
+    write_frame(path, table.drop(LISTS).with_columns(small), digits=3)
 
 
 def run(arguments: argparse.Namespace) -> str:

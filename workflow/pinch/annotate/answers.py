@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 from pinch.annotate.key import SHEET_FORMAT, TASKS, Key, shown_digest
 from pinch.errors import PinchError
+from pinch.parsing import parse_json
+from pinch.spreadsheet import plain
 
 TOLD = 5
 """Faults that are told at once."""
@@ -148,8 +149,8 @@ def _word(value: Any) -> str:
 
 def _read_json(path: Path, text: str, key: Key) -> Iterator[Filled]:
     try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
+        data = parse_json(text)
+    except ValueError as error:
         raise PinchError(f"{path}: is not JSON ({error}); was the file cut off?") from None
     if not isinstance(data, dict) or data.get("format") != SHEET_FORMAT or not isinstance(data.get("answers"), list):
         raise PinchError(f"{path}: is not a sheet that the page saved ({SHEET_FORMAT})")
@@ -167,8 +168,12 @@ def _read_csv(path: Path, text: str, key: Key) -> Iterator[Filled]:
     head = text.partition("\n")[0]
     # Spreadsheets separate by what their country does.
     separator = max(",;\t", key=head.count)
+    # The library's limit is less than a long text.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     columns = [name.strip() for name in next(reader, [])]
+    if len(set(columns)) < len(columns):
+        raise PinchError(f"{path}:1: has two columns of the same name; leave one out")
     fields = TASKS[key.task].fields
     lacking = [name for name in ("sheet", "item", *fields, "choice", "comment") if name not in columns]
     if lacking:
@@ -183,4 +188,4 @@ def _read_csv(path: Path, text: str, key: Key) -> Iterator[Filled]:
         row = dict(zip(columns, [*cells, *[""] * len(columns)], strict=False))
         shown = shown_digest([row[name] for name in fields])
         choice = row["choice"].strip().casefold()
-        yield Filled(f"{path}:{line}", row["sheet"].strip(), row["item"].strip(), shown, choice, row["comment"])
+        yield Filled(f"{path}:{line}", row["sheet"].strip(), row["item"].strip(), shown, choice, plain(row["comment"]))

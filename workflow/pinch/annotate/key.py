@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pinch.errors import PinchError
 from pinch.rows import digest, read_json
@@ -61,6 +61,11 @@ GRADES = {"fail": 0, "pass": 1, "excellent": 2}
 """Ratings in their order."""
 
 
+# They become parts of paths.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+Lang = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+
+
 class Strict(BaseModel):
     """Part of key.json."""
 
@@ -71,8 +76,8 @@ class Item(Strict):
     """One question on one sheet."""
 
     sheet: str
-    mixture: str
-    lang: str
+    mixture: Name
+    lang: Lang
     id: str
     first: Side | None
     """Whose response is shown first; None for ratings."""
@@ -86,7 +91,7 @@ class Sheet(Strict):
     """One annotator's questions in one language, in their order."""
 
     annotator: int
-    lang: str
+    lang: Lang
     items: list[str]
 
 
@@ -104,14 +109,14 @@ class Key(Strict):
     format: Literal["pinch-annotation-key/1"]
     export: str
     task: TaskName
-    baseline: str
+    baseline: Name
     """As in the config: judge.baseline."""
-    baselines: dict[str, str]
+    baselines: dict[Lang, Name]
     """By language: the training set of its baseline."""
-    labels: dict[str, str]
+    labels: dict[Name, str]
     """By training set: what figures call it."""
-    base: str
-    seed: str
+    base: Name
+    seed: Name
     shuffle_seed: int
     sheets: dict[str, Sheet]
     items: dict[str, Item]
@@ -128,10 +133,26 @@ def read_key(folder: str | Path) -> Key:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise PinchError(f"{path}: is not a key made by annotate export: {where}: {first['msg']}") from None
+    if fault := _fault(key):
+        raise PinchError(f"{path}: {fault}; export again")
     listed = [token for sheet in key.sheets.values() for token in sheet.items]
     if sorted(listed) != sorted(key.items):
         raise PinchError(f"{path}: its sheets and its items do not fit each other; export again")
     return key
+
+
+def _fault(key: Key) -> str | None:
+    """What does not fit in a key that has the form of one."""
+    for token, item in key.items.items():
+        if item.mixture not in key.labels or item.lang not in key.baselines:
+            return f"item {token!r} is of a model or a language that the key does not list"
+        if (item.first is None) != (key.task == "ratings"):
+            return f"item {token!r} is no item of {key.task}"
+        if item.sheet not in key.sheets or token not in key.sheets[item.sheet].items:
+            return f"item {token!r} is not on its sheet"
+        if key.sheets[item.sheet].lang != item.lang:
+            return f"item {token!r} is in another language than its sheet"
+    return None
 
 
 def normal(text: str) -> str:

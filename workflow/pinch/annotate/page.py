@@ -1,7 +1,5 @@
 """The sheets that annotators get: a page that works offline, a table for spreadsheets, and instructions."""
 
-import csv
-import io
 from base64 import b64encode
 from collections.abc import Mapping
 from functools import cache
@@ -9,14 +7,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from pinch import languages
+from pinch import languages, spreadsheet
 from pinch.annotate.key import SHEET_FORMAT, TASKS, Key, Task
 from pinch.rows import write_text
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
-
-FORMULA = ("=", "+", "-", "@")
-"""How a cell begins that a spreadsheet would compute instead of showing it."""
 
 README = """Sheets for annotators
 =====================
@@ -79,17 +74,9 @@ def _instructions(task: Task) -> str:
 
 def table(key: Key, name: str, texts: Mapping[str, list[str]]) -> str:
     """A sheet as CSV with an empty column for the choice."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(["sheet", "item", *TASKS[key.task].fields, "choice", "comment"])
-    for token in key.sheets[name].items:
-        writer.writerow([name, token, *(_cell(text) for text in texts[token]), "", ""])
-    return out.getvalue()
-
-
-def _cell(text: str) -> str:
-    """A text that no spreadsheet computes."""
-    return f"'{text}" if text.lstrip().startswith(FORMULA) else text
+    header = ["sheet", "item", *TASKS[key.task].fields, "choice", "comment"]
+    lines = ([name, token, *texts[token], "", ""] for token in key.sheets[name].items)
+    return spreadsheet.table([header, *lines], line_end="\r\n")
 
 
 def page(key: Key, name: str, texts: Mapping[str, list[str]]) -> str:

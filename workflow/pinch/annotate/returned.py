@@ -23,17 +23,24 @@ from pinch.annotate.answers import Answer, Returned, read_sheets
 from pinch.annotate.key import GRADES, OUTCOMES, Key, read_key
 from pinch.annotate.summary import summary
 from pinch.annotate.verdicts import Outcomes, check_responses, read_verdicts, results_of
+from pinch.arguments import check_output
 from pinch.errors import PinchError
 from pinch.rows import replacing, write_json, write_text
+from pinch.spreadsheet import write_frame
 
 CHOICES = {"ratings": ("excellent", "pass", "fail"), "pairs": ("candidate", "tie", "baseline")}
 """As tables and figure have them, the best for the model first."""
+
+
+WRITTEN = ("ratings.csv", "choices.csv", "distribution.csv", "agreement.json", "summary.md")
 
 
 def run(arguments: argparse.Namespace) -> str:
     """Read the sheets, write tables, figure and agreement; says what the summary says."""
     if not 0 < arguments.confidence < 1 or arguments.resamples < 1:
         raise PinchError("--confidence must be between 0 and 1, --resamples 1 or more")
+    for name in WRITTEN:
+        check_output("--output", Path(arguments.output, name), arguments.sheets)
     key = read_key(arguments.folder)
     returned = read_sheets(key, arguments.sheets)
     if not returned.answers:
@@ -140,8 +147,7 @@ def _write_answers(path: Path, key: Key, answers: list[Answer]) -> None:
         }
         for one in sorted(answers, key=lambda one: (one.lang, one.mixture, one.id, one.annotator))
     ]
-    with replacing(path) as temporary:
-        pl.DataFrame(lines, infer_schema_length=None).write_csv(temporary)
+    write_frame(path, pl.DataFrame(lines, infer_schema_length=None))
 
 
 def _draw(output: Path, key: Key, lines: Iterable[Line]) -> None:
@@ -161,5 +167,4 @@ def _draw(output: Path, key: Key, lines: Iterable[Line]) -> None:
         with replacing(output / f"distribution.{suffix}") as temporary:
             figure.savefig(temporary, dpi=200, metadata={"CreationDate": None} if suffix == "pdf" else None)
     plt.close(figure)
-    with replacing(output / "distribution.csv") as temporary:
-        pl.DataFrame(drawn, infer_schema_length=None).write_csv(temporary, float_precision=3)
+    write_frame(output / "distribution.csv", pl.DataFrame(drawn, infer_schema_length=None), digits=3)

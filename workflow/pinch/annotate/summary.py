@@ -1,11 +1,13 @@
 """What people said and how far they agree, in Markdown."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from pinch import languages
 from pinch.annotate.agreement import ALL, Line
 from pinch.annotate.key import Key
+from pinch.printable import one_line
 
 OF = {
     "ratings": "the same rating",
@@ -118,5 +120,10 @@ def _value(value: float | None, low: float | None, high: float | None, digits: i
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
+    lines = [heads, ["---"] * len(heads), *([_cell(text) for text in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """A label as text: no markup, and no cell of its own."""
+    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", one_line(text))

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from pinch.config.base_models import BaseModelSpec
 from pinch.config.designs import AnyDesign, Custom, Design, Incremental, Monolingual, Pairs, Pinch, Untuned
-from pinch.config.fields import Float, Int, Lang, Strict, distinct
+from pinch.config.fields import FilePath, Float, Int, Lang, Strict, distinct
 from pinch.config.judges import (
     AnyJudge,
     Audit,
@@ -154,9 +154,9 @@ class Seed(Strict):
 class Config(Strict):
     """An experiment: which base models, tuned on which training sets, evaluated in which languages."""
 
-    results: str = "results"
+    results: FilePath = "results"
     """Folder of everything that the experiment makes."""
-    cache: str = ".cache/pinch"
+    cache: FilePath = ".cache/pinch"
     """Converted base models, generated cells, judge replies; shared by experiments."""
     base_models: Annotated[list[BaseModelSpec], Field(min_length=1)]
     pivot: Lang = "en"
@@ -186,6 +186,15 @@ class Config(Strict):
     def _folder(cls, value: str) -> str:
         if not value.strip(" /"):
             raise PydanticCustomError("folder", "{value} is not a folder of its own; name one", {"value": repr(value)})
+        return value
+
+    @field_validator("results")
+    @classmethod
+    def _no_pattern(cls, value: str) -> str:
+        if set("{}") & set(value):
+            # Snakemake would read a name in braces as a wildcard.
+            message = "{value} has a brace in it, which patterns of files are made with; name another folder"
+            raise PydanticCustomError("folder", message, {"value": repr(value)})
         return value
 
     @field_validator("languages")

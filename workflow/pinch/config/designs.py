@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from pinch.config.fields import Float, Int, Lang, Strict, distinct
+from pinch.config.fields import FilePath, Float, Int, Lang, Strict, distinct
 
 Languages = Annotated[list[Lang], Field(min_length=1)]
 Percent = Annotated[Float, Field(ge=0, le=100)]
@@ -19,7 +19,7 @@ def _listed(value: Any) -> Any:
 class Named(Strict):
     """What all designs share."""
 
-    name: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")
     """What the files of the design's figures are called; the design's kind unless given."""
     title: str | None = None
     """The first words above the design's figure."""
@@ -44,7 +44,7 @@ class Design(Named):
     """natural: rows in other languages than the pivot come from `data.natural` instead of a translation."""
     finetune: dict[str, Any] = Field(default={})
     """Hyperparameters in which these training sets differ from the section `finetune`."""
-    variant: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9]*$")
+    variant: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9]{0,29}$")
     """Appended to the names, where the same composition is trained with other hyperparameters."""
 
     _budget_once = field_validator("budget")(classmethod(lambda cls, value: distinct(value) if value else value))
@@ -58,7 +58,7 @@ class Monolingual(Design):
     """All of `languages` unless given."""
     similarity: bool = False
     """Also a figure of whether similar languages transfer better (paper, 4.1)."""
-    pretraining_shares: str | None = None
+    pretraining_shares: FilePath | None = None
     """A CSV of each language's share in pretraining (lang,percent), for a figure of it (paper, 4.2)."""
 
     _once = field_validator("languages")(classmethod(lambda cls, value: distinct(value) if value else value))

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pinch.config.base_models import BaseModelSpec
-from pinch.config.fields import ADDRESS, NAME, Float, Int, Strict, distinct
+from pinch.config.fields import NAME, FilePath, Float, Int, KeyVariable, ServerUrl, Strict, distinct
 
 
 class Rubric(Strict):
@@ -24,7 +24,7 @@ class LanguageModelJudge(Strict):
 
     name: str = Field(pattern=f"^{NAME}$")
     """What files and figures call this judge."""
-    prompt: str = "two-labels.txt"
+    prompt: FilePath = "two-labels.txt"
     """A text file with {instruction}, {response_1}, {response_2} and, if wanted, {language} and {reference}, in
     workflow/prompts/ or by its path."""
     labels: tuple[str, ...] | None = None
@@ -46,10 +46,10 @@ class OpenAIJudge(LanguageModelJudge):
     """Any endpoint that speaks OpenAI's chat completions."""
 
     engine: Literal["openai"]
-    base_url: str = Field(pattern=ADDRESS)
+    base_url: ServerUrl
     """Or file:NAME, a file in which a server that is a job of the cluster has written its address."""
     model: str
-    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    api_key_env: KeyVariable | None = None
     """The environment variable that holds the key; never the key itself. None for an endpoint without keys."""
     read: Literal["structured", "logprobs", "text"] = "structured"
     """How a label is got: by a JSON schema that the endpoint holds the reply to, by the log probabilities of the
@@ -149,7 +149,7 @@ class Judge(Strict):
 class Audit(Strict):
     """Whether a judge can judge: asked of every judge, in every evaluation language."""
 
-    labelled: str = "labelled.jsonl"
+    labelled: FilePath = "labelled.jsonl"
     """JSONL of pairs of responses of which it is known which one is better, in resources/ or by its path."""
     contrast: Int = Field(default=24, ge=0)
     """Pairs made from the baseline's responses in a language that has no labelled ones; 0: it is not audited."""

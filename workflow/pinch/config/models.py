@@ -1,11 +1,12 @@
 """How models are trained and how they respond."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from pinch.config.fields import ADDRESS, Float, Int, Strict
+from pinch.config.fields import Float, Int, KeyVariable, ServerUrl, Strict
 
 
 class Finetune(Strict):
@@ -68,7 +69,7 @@ class Finetune(Strict):
 class GenerateEndpoint(Strict):
     """A server that speaks OpenAI's completions and takes prompts as token ids: vLLM, llama.cpp."""
 
-    base_url: str = Field(pattern=ADDRESS)
+    base_url: ServerUrl
     """Or file:NAME, a file in which a server that is a job of the cluster has written its address."""
     model: str
     """What the server calls the untuned base model."""
@@ -77,7 +78,7 @@ class GenerateEndpoint(Strict):
     load_adapters: bool = False
     """Whether the server is told to load each adapter (vLLM), from a path that it must see as this machine does; the
     name then ends in a digest of the weights."""
-    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    api_key_env: KeyVariable | None = None
     """The environment variable that holds the key; never the key itself. None for a server without keys."""
     concurrency: Int = Field(default=16, ge=1)
     """Calls in flight of one cell."""
@@ -89,10 +90,9 @@ class GenerateEndpoint(Strict):
     @field_validator("adapter")
     @classmethod
     def _fields(cls, value: str) -> str:
-        try:
-            value.format(base="", mixture="", seed="")
-        except (KeyError, IndexError, ValueError):
-            raise PydanticCustomError("adapter", "has other fields in braces than base, mixture and seed") from None
+        # Not whatever format() takes: {base.__class__}, {seed:>1000000000}.
+        if set("{}") & set(re.sub(r"\{(base|mixture|seed)\}", "", value)):
+            raise PydanticCustomError("adapter", "has other fields in braces than base, mixture and seed")
         return value
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from pinch.config.fields import Int, Lang, Strict, distinct
+from pinch.config.fields import FilePath, Int, Lang, Strict, distinct
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".parquet")
 """Kinds of files that are read: one JSON object a line, one JSON array, and the two tables."""
@@ -29,7 +29,7 @@ def _suffix(place: str, key: str) -> None:
 class Place(Strict):
     """Where rows are read, and what their columns are called."""
 
-    path: str | None = None
+    path: FilePath | None = None
     """A local file: .jsonl, .json (one array), .csv or .parquet."""
     hub: str | None = None
     """A dataset of the Hugging Face hub such as OpenAssistant/oasst1; needs `revision` and `expected_rows`."""

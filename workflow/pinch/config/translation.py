@@ -6,9 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from pinch.config.fields import ADDRESS, Float, Int, Lang, Strict, distinct
+from pinch.config.fields import BaseUrl, FilePath, Float, Int, KeyVariable, Lang, ServerUrl, Strict, distinct
 
-ENVIRONMENT = r"^[A-Za-z_][A-Za-z0-9_]*$"
 Flag = Literal[
     "untranslated",
     "empty",
@@ -67,9 +66,9 @@ class WebEngine(Remote):
     """A translation service, as deep-translator speaks to it."""
 
     engine: Literal["google", "deepl", "microsoft", "libre", "mymemory", "yandex", "qcri", "papago", "baidu"]
-    base_url: str | None = Field(default=None, pattern=r"^https?://")
+    base_url: BaseUrl | None = None
     """Of a server of one's own, for libre; it may want no key."""
-    api_key_env: str | None = Field(default=None, pattern=ENVIRONMENT)
+    api_key_env: KeyVariable | None = None
     """The environment variable that holds the key, never the key itself; the service's usual one unless given."""
     options: dict[str, str | bool] = Field(default={})
     """More arguments of deep-translator's class: microsoft's region, category, profanityAction and allowFallback,
@@ -108,7 +107,7 @@ class Seq2Seq(EngineSettings):
     """A model of the Hugging Face hub, with `revision`; {lang} stands for the language."""
     revision: str | dict[Lang, str] | None = None
     """The commit of the hub's repository, 40 hexadecimal digits; by language where `hub` has {lang}."""
-    path: str | None = None
+    path: FilePath | None = None
     """A local directory with config.json, tokenizer and safetensors; {lang} stands for the language."""
     codes: dict[Lang, str] = Field(default={})
     """What the model calls a language, where that cannot be told from its tokenizer: {es: spa_Latn}."""
@@ -158,12 +157,12 @@ class LLM(Remote):
     """A language model behind an OpenAI-compatible endpoint; instruction and response are translated together."""
 
     engine: Literal["llm"]
-    base_url: str = Field(pattern=ADDRESS)
+    base_url: ServerUrl
     """Or file:NAME, a file in which a server that is a job of the cluster has written its address."""
     model: str
-    api_key_env: str | None = Field(default=None, pattern=ENVIRONMENT)
+    api_key_env: KeyVariable | None = None
     """The environment variable that holds the key; never the key itself. None for an endpoint without keys."""
-    prompt: str = "translate.txt"
+    prompt: FilePath = "translate.txt"
     """A text file with {source_language}, {target_language} and {texts}, in workflow/prompts/ or by its path."""
     temperature: Float = Field(default=0.0, ge=0)
     max_tokens: Int = Field(default=4096, ge=1)
@@ -201,7 +200,7 @@ class Gate(Strict):
 class Translate(Strict):
     """How the data come into the other languages."""
 
-    memory: str | None = None
+    memory: FilePath | None = None
     """JSONL or TMX files of translations, consulted before any engine; {split} stands for train or eval, {lang} for
     the language."""
     engines: list[AnyEngine] = Field(default=[])

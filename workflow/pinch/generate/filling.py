@@ -14,6 +14,7 @@ from pinch.errors import PinchError
 from pinch.generate.cells import Cells, read_cell
 from pinch.generate.engines import Engine, make_engine
 from pinch.generate.rows_of_base import Model
+from pinch.printable import one_line
 
 
 class Filling:
@@ -78,7 +79,7 @@ class Filling:
                     return True
             except (PinchError, OSError, RuntimeError) as error:
                 # Its own job will meet it again, and fail by it.
-                print(f"generate: {model.name} is left to its own job: {error}", flush=True)
+                print(f"generate: {model.name} is left to its own job: {one_line(str(error))}", flush=True)
             finally:
                 lock.release()
         return False

@@ -6,6 +6,7 @@ downloads what came. A journal goes away when all replies of its batch were hand
 """
 
 import json
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from pinch.judge.journal import Journal
 from pinch.judge.live import ABOUT_LENGTH, FIRST_PAUSE, LONGEST_PAUSE
 from pinch.judge.openai import FILTERED
 from pinch.judge.spending import Spending
+from pinch.printable import one_line
 from pinch.rows import canonical, digest
 
 MOST_REQUESTS = 50_000
@@ -142,7 +144,9 @@ class BatchTransport:
         keys = frozenset(call.key for call in calls)
         of = digest(sorted(keys))
         running = self._find(time.time() - LONGEST, calls=of)
-        name = str((running.metadata or {}).get("pinch_batch") or uuid4().hex) if running else uuid4().hex
+        told = str((running.metadata or {}).get("pinch_batch")) if running else ""
+        # A name of ours becomes one of a file; what else a provider may say does not.
+        name = told if re.fullmatch("[0-9a-f]{32}", told) else uuid4().hex
         journal = Journal.begin(self.folder, name, self.settings.base_url, keys)
         if running:
             # Its journal was lost, or is on another machine.
@@ -233,7 +237,7 @@ class BatchTransport:
         says = f"{batch.status}, {counts.completed + counts.failed if counts else 0} of {len(journal.keys)} calls done"
         if self.told.get(journal.name) != says:
             self.told[journal.name] = says
-            print(f"judge: batch {journal.batch}: {says}", flush=True)
+            print(one_line(f"judge: batch {journal.batch}: {says}"), flush=True)
         if batch.status not in UNDER_WAY + OVER:
             raise PinchError(f"batch {journal.batch} is {batch.status!r}, which is no state that OpenAI has; {REST}")
         return batch
@@ -290,7 +294,7 @@ class BatchTransport:
                 if line.strip():
                     try:
                         data = json.loads(line)
-                    except ValueError:
+                    except (ValueError, RecursionError):
                         data = None
                     if not isinstance(data, dict):
                         raise PinchError(

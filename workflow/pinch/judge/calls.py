@@ -37,6 +37,8 @@ class Completion:
     """Why the endpoint took no prompt of this length, in its words."""
 
 
+MOST_TOKENS = 10**9
+
 NO_COMPLETION = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 """What `read_completion` raises."""
 
@@ -50,11 +52,18 @@ def read_completion(body: Any, clean: Callable[[str], str]) -> Completion:
     finite = [(token, float(value)) for token, value in likeliest if isinstance(value, int | float) and isfinite(value)]
     return Completion(
         text=clean(_text(message.get("content") or message.get("refusal") or "")),
-        tokens_in=int(usage.get("prompt_tokens") or 0),
-        tokens_out=int(usage.get("completion_tokens") or 0),
+        tokens_in=_count(usage.get("prompt_tokens")),
+        tokens_out=_count(usage.get("completion_tokens")),
         # Of the first token; sorted, as of tokens that read the same the likeliest counts.
         logprobs=dict(sorted(finite, key=itemgetter(1))) or None,
     )
+
+
+def _count(value: Any) -> int:
+    """Tokens of one call; a number that no call has would spoil the ledger."""
+    if not 0 <= (found := value or 0) < MOST_TOKENS:
+        raise ValueError(f"{value!r} is no number of tokens")
+    return int(found)
 
 
 def _text(text: str) -> str:

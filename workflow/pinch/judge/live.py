@@ -15,6 +15,7 @@ from pinch.errors import PinchError
 from pinch.judge.calls import NO_COMPLETION, Call, Completion, Keep, read_completion
 from pinch.judge.openai import FILTERED
 from pinch.judge.writer import Writer
+from pinch.printable import one_line
 from pinch.progress import Progress
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ class LiveTransport:
             self.plain = True
             print(
                 f"{self.endpoint.where}: {self.endpoint.base_url} takes no `read: {self.settings.read}` "
-                f"({self.endpoint.said(error)}); labels are read from the text of the replies",
+                f"({one_line(self.endpoint.said(error))}); labels are read from the text of the replies",
                 flush=True,
             )
 

@@ -13,6 +13,7 @@ from pinch import check
 from pinch.plan.amounts import Amount, Plan
 from pinch.plan.making import make_plan
 from pinch.plan.render import render, render_markdown
+from pinch.printable import printable
 from pinch.rows import write_json, write_text
 
 __all__ = ["Amount", "Plan", "add_arguments", "make_plan", "render", "render_markdown", "run"]
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> str:
     """Print the plan of a config, and write it where asked to."""
     plan = make_plan(check.open_experiment(arguments.config)[0])
-    print(render(plan), flush=True)
+    print(printable(render(plan)), flush=True)
     if arguments.output:
         write_text(arguments.output, render_markdown(plan, arguments.config))
     if arguments.json:

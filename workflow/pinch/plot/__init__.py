@@ -15,6 +15,7 @@ from pinch.plot import flags
 from pinch.plot.heatmap import VALUES
 from pinch.plot.style import start_style
 from pinch.rows import read_json, replacing
+from pinch.spreadsheet import write_frame
 
 FIGURES = {
     "heatmap": "heatmap",
@@ -101,6 +102,5 @@ def run(arguments: argparse.Namespace) -> str:
             metadata = {"CreationDate": None} if suffix == "pdf" else None
             figure.savefig(temporary, dpi=settings["dpi"], metadata=metadata)
     plt.close(figure)
-    with replacing(arguments.csv) as temporary:
-        pl.DataFrame(drawn, infer_schema_length=None).write_csv(temporary, float_precision=3)
+    write_frame(arguments.csv, pl.DataFrame(drawn, infer_schema_length=None), digits=3)
     return f"{Path(arguments.png).stem}: {kind}, {len(drawn)} lines of numbers"

@@ -34,6 +34,7 @@ def start_style() -> Any:
         {
             "font.family": [font for font in FONTS if font in there] or ["sans-serif"],
             "font.size": 9,
+            "text.parse_math": False,  # a $ in a label is a dollar
             "pdf.fonttype": 42,  # fonts inside, as text
             "axes.spines.top": False,
             "axes.spines.right": False,

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from pinch import languages
+from pinch.arguments import check_output
 from pinch.config.sources import NaturalList, NaturalSource, Place, Source, SourceList
 from pinch.errors import PinchError
 from pinch.held_out import held_out_ids
@@ -143,6 +144,8 @@ def run(arguments: argparse.Namespace) -> str:
     except ValidationError as error:
         first = error.errors()[0]
         raise PinchError(f"--sources: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    for option, output in (("--output", arguments.output), ("--record", arguments.record)):
+        check_output(option, output, [source.path for source in sources if source.path])
     parts: list[tuple[Place, list[SourceRow]]] = []
     entries: list[dict[str, Any]] = []
     for source in sources:

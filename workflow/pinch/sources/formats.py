@@ -141,8 +141,9 @@ def _oasst(_: Source, raws: Sequence[RawRow], pivot: str) -> Selection:
         usable = (
             column(raw, "role") == "assistant" and not raw.values.get("deleted") and not raw.values.get("synthetic")
         )
+        _check_message(raw)
         rank = column(raw, "rank")
-        if not isinstance(rank, int | float | None):
+        if not isinstance(rank, int | float | None) or rank != rank:  # noqa: PLR0124  NaN has no place in an order
             raise PinchError(f"{raw.where}: rank {rank!r} is not a number; a table of texts (CSV) cannot hold messages")
         if usable and rank is not None:
             replies.setdefault(column(raw, "parent_id"), []).append(raw)
@@ -172,6 +173,12 @@ def _oasst(_: Source, raws: Sequence[RawRow], pivot: str) -> Selection:
     return selection
 
 
+def _check_message(raw: RawRow) -> None:
+    for name in ("message_id", "parent_id", "role", "lang"):
+        if not isinstance(value := column(raw, name), str | int | None):
+            raise PinchError(f"{raw.where}: {name} {value!r} is not a text")
+
+
 def _message_id(raw: RawRow) -> str:
     return str(column(raw, "message_id"))
 
@@ -187,7 +194,7 @@ def _alpaca_farm(source: Source, raws: Sequence[RawRow], _: str) -> Selection:
         if excluded and not {"dataset", "datasplit"} & raw.values.keys():
             column(raw, "dataset")
         origin = [raw.values.get(key) for key in ("dataset", "datasplit")]
-        found = [str(value) for value in origin if value in excluded]
+        found = [str(value) for value in origin if isinstance(value, str) and value in excluded]
         if found:
             selection.left_out[f"from {found[0]}"] += 1
             continue

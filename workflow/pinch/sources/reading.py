@@ -67,7 +67,15 @@ def _table(path: Path) -> list[dict[str, Any]]:
     except PolarsError as error:
         said = " ".join(str(error).split())[:200]
         raise PinchError(f"{path}: is not {path.suffix[1:]} of UTF-8 text that can be read: {said}") from None
+    _check_columns(path, table.columns)
     return table.to_dicts()
+
+
+def _check_columns(path: Path, names: list[str]) -> None:
+    for name in names:
+        first, doubled, _ = name.partition("_duplicated_")
+        if doubled and first in names:  # as polars calls the second of two
+            raise PinchError(f"{path}: has two columns {first!r}; leave one out or rename it")
 
 
 def _hub(place: Place) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from pinch.config.translation import WebEngine
 from pinch.errors import PinchError
+from pinch.printable import one_line
 from pinch.translate.engines import Answer, EngineDownError, Request, Unit
 from pinch.translate.services import SERVICES, Service, fits, service_code
 from pinch.translate.transport import RefusedError, RejectedError, Transport, TryAgainError
@@ -207,8 +208,9 @@ class Web:
         return translator
 
     def _tell(self, attempts: int, state: Any) -> None:
+        said = one_line(str(state.outcome.exception()))
         print(
-            f"translate: {self.name} {state.outcome.exception()}; again in {state.next_action.sleep:.0f} s "
+            f"translate: {self.name} {said}; again in {state.next_action.sleep:.0f} s "
             f"(attempt {state.attempt_number} of {attempts})",
             file=sys.stderr,
             flush=True,
