@@ -47,7 +47,8 @@ def on_a_small_cluster(folder: Path) -> Path:
     profile |= {"slurm-status-command": "squeue", "slurm-init-seconds-before-status-checks": 2, "latency-wait": 10}
     profile["default-resources"] |= {"mem_mb": 1000, "runtime": 10}
     for asked in profile["set-resources"].values():
-        asked |= {name: value for name, value in {"mem_mb": 2000, "runtime": 10}.items() if name in asked}
+        small = {"mem_mb": "1500 * attempt", "runtime": 10}
+        asked |= {name: value for name, value in small.items() if name in asked}
     profile["set-threads"] = dict.fromkeys(profile["set-threads"], 2)
     (folder / "profile").mkdir()
     (folder / "profile" / "config.yaml").write_text(yaml.safe_dump(profile), encoding="utf-8")
@@ -120,6 +121,9 @@ def test_a_run_whose_jobs_and_daemon_are_killed_ends_with_the_scores_of_one_mach
         output = snakemake.finish()
 
     assert asked_of_slurm(killed)["JobState"] == "CANCELLED"
+    # Again, and with more memory.
+    again = [number for name, number in snakemake.submitted() if name == "rule_finetune"][-1]
+    assert [asked_of_slurm(number)["MinMemoryNode"] for number in (killed, again)] == ["1500M", "3000M"]
     assert asked_of_slurm(orphaned)["JobState"] == "COMPLETED"
     assert (run.results / "figures" / "heatmap-tiny-rubric.png").read_bytes().startswith(b"\x89PNG")
     for table in ("scores.csv", "comparisons.csv"):
@@ -154,6 +158,7 @@ params.model.path = sys.argv[1]
 asked = dict(zip(sys.argv[2::2], sys.argv[3::2]))
 params.hostnames, params.port = [asked["--host"]], int(asked["--port"])
 params.n_parallel, params.n_ctx = 2, 2 * 2048
+params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
 server = xllamacpp.Server(params)
 import signal
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
@@ -167,7 +172,13 @@ def test_cells_find_a_judge_that_is_a_job(cluster: None, run: Run, smollm2: Path
     programs.mkdir()
     (programs / "vllm").write_text(STAND_IN)
     (programs / "vllm").chmod(0o755)
-    judge = {"engine": "openai", "name": "served", "base_url": "file:judge server.url", "model": "SmolLM2"}
+    judge = {
+        "engine": "openai",
+        "name": "served",
+        "base_url": "file:judge server.url",
+        "model": "SmolLM2",
+        "max_tokens": 8,
+    }
     run.edit(lambda config: config["judges"].append(judge))
     cell = "judgments/served/monolingual/tiny/untuned/d0t0/es.jsonl"
     # The cell is there before its judge is.
