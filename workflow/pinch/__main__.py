@@ -5,7 +5,7 @@ import sys
 import traceback
 from importlib import import_module
 
-from pinch import __version__
+from pinch import __version__, stopping
 from pinch.errors import PinchError
 
 LINKS = {
@@ -41,10 +41,20 @@ LINKS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run one link; 0 if it did its work, 1 with one line on standard error if not."""
+    argv = sys.argv[1:] if argv is None else argv
+    with stopping.handled():
+        try:
+            return _main(argv)
+        except stopping.Stopped as signal:
+            said = f"stopped by {signal}; what was finished is kept, and the same command goes on from there"
+            print(f"{argv[0]}: error: {said}", file=sys.stderr, flush=True)
+            return 1
+
+
+def _main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m pinch", description=__doc__)
     parser.add_argument("--version", action="version", version=f"pinch {__version__}")
     commands = parser.add_subparsers(dest="link", metavar="LINK", required=True)
-    argv = sys.argv[1:] if argv is None else argv
     for name, summary in LINKS.items():
         command = commands.add_parser(name, help=summary, description=summary)
         # Only the link asked for is imported: starting one must not cost what another needs.

@@ -30,7 +30,10 @@ try:
 except PinchError as error:
     sys.exit(f"{OWNER}: {error}")
 
-environment.prepare(WORKFLOW, experiment.cache)
+environment.prepare(WORKFLOW, experiment.cache, experiment.finetune_transport())
+# Who signals a job signals its shell and `tee` too. They wait for the command, which knows what to do with a signal: the
+# shell's end would be taken for the job's, amid its last words.
+shell.prefix("set -euo pipefail; trap '' TERM INT USR1; ")
 
 R = experiment.results
 # Torch on two halves of a machine's cores is many times slower than on all of them one after the other.

@@ -101,9 +101,8 @@ class Forward:
         with self.autocast():
             return self._packed(rows, count) if self.packed else self._padded(rows, count)
 
-    def places(self, rows: Sequence[tuple[Any, Any]]) -> int:
-        """Tokens that the model computes for a micro-batch, padding included."""
-        lengths = [len(ids) for ids, _ in rows]
+    def places(self, lengths: Sequence[int]) -> int:
+        """Tokens that the model computes for a micro-batch of rows of these lengths, padding included."""
         return sum(lengths) if self.packed else max(lengths) * len(lengths)
 
     def _packed(self, rows: Sequence[tuple[Any, Any]], count: Any) -> Any:
@@ -133,7 +132,8 @@ class Forward:
 
         targets = pad([labels for _, labels in rows], -100)[:, 1:]
         columns = (targets != -100).any(dim=0).nonzero().flatten()
-        logits = self.base(
+        # Not by calling the model: that is what may have brought us here, see PackedTrainer.rows_loss.
+        logits = self.base.forward(
             input_ids=pad([ids for ids, _ in rows], self.pad),
             attention_mask=pad([torch.ones_like(ids) for ids, _ in rows], 0),
             logits_to_keep=columns,
