@@ -19,8 +19,8 @@ ECHO = 2.0
 """Seconds in which a signal says nothing new."""
 
 
-class Stopped(BaseException):
-    """A signal asks to stop; its name. No Exception, so that nothing takes it for a fault that can be lived with."""
+class Stopped(KeyboardInterrupt):
+    """A signal asks to stop; its name. What Ctrl-C raises, so that libraries let go of what they hold."""
 
 
 class _Asked:

@@ -86,7 +86,9 @@ def run(arguments: argparse.Namespace) -> str | None:
     if processes is not None:
         accelerated.check(processes, settings)
         if processes.number > 1 and not launch.launched():
-            launch.launch(["finetune", *words(arguments)], processes, arguments.threads)
+            threads = max(1, (arguments.threads or os.cpu_count() or 1) // processes.per_machine)
+            arguments.threads = threads  # of a process
+            launch.launch(["finetune", *words(arguments)], processes, threads)
             return None  # the first process has said what there is to say
     if settings.method == "qlora":
         loading.require_four_bits(settings.select)

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pinch import gpus, stopping
+from pinch import gpus, modelling, stopping
 from pinch.accelerated import KEY, Processes
 from pinch.errors import PinchError
 
@@ -34,7 +34,7 @@ def launched() -> bool:
 
 
 def launch(command: Sequence[str], processes: Processes, threads: int) -> None:
-    """Run `python -m pinch COMMAND` in every process, to its end; `threads`: cores of this machine.
+    """Run `python -m pinch COMMAND` in every process, to its end; `threads`: cores for each.
 
     Raises PinchError with the last words of the first process that fails.
     """
@@ -42,8 +42,12 @@ def launch(command: Sequence[str], processes: Processes, threads: int) -> None:
         _on_every_machine(command, processes)
         return
     gpus.take(processes.per_machine)
+    if processes.kind == "fsdp" and modelling.device() == "cpu":
+        raise PinchError(
+            f"{KEY}: {processes.file} asks for FSDP, which accelerate has on GPUs alone; there is none here"
+        )
     environment = _environment(processes)
-    environment["OMP_NUM_THREADS"] = str(max(1, threads // processes.per_machine))
+    environment["OMP_NUM_THREADS"] = str(threads)
     with tempfile.TemporaryDirectory(prefix="pinch-finetune-") as folder, stopping.deferred():
         said = [Path(folder, f"{place}.txt") for place in range(processes.per_machine)]
         started: list[subprocess.Popen[bytes]] = []

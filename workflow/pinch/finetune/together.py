@@ -59,6 +59,19 @@ def from_first(value: Any) -> Any:
     return said[0]
 
 
+def whole(model: Any) -> dict[str, Any]:
+    """The trained weights of a model of which each process has a part, on the CPU of the first; all must ask."""
+    from torch.distributed.tensor import DTensor
+
+    found = {}
+    for name, weight in model.named_parameters(remove_duplicate=False):
+        if weight.requires_grad:
+            gathered = weight.full_tensor() if isinstance(weight, DTensor) else weight
+            if rank() == 0:
+                found[name] = gathered.detach().cpu().clone()  # clone: what is still on its way has no storage
+    return found
+
+
 def highest(value: int, device: Any) -> int:
     """The highest of all processes' numbers; every one of them must ask."""
     if number() == 1:

@@ -13,7 +13,7 @@ from trl import SFTTrainer
 
 from pinch.errors import PinchError
 from pinch.finetune import packing
-from pinch.finetune.forward import Forward
+from pinch.finetune.forward import Forward, by_way_of
 
 
 class PackedTrainer(SFTTrainer):
@@ -98,23 +98,7 @@ class PackedTrainer(SFTTrainer):
         if self.args.world_size == 1 or not (self.sharded or torch.is_grad_enabled()):
             return self.forward.loss(rows, count)
         model = self.accelerator.unwrap_model(self.model_wrapped)
-        own = vars(model).get("forward")
-
-        def back() -> None:
-            if own is None:
-                vars(model).pop("forward", None)
-            else:
-                model.forward = own
-
-        def loss(rows: list[tuple[Any, Any]], count: Any) -> Any:
-            back()
-            return self.forward.loss(rows, count)
-
-        model.forward = loss
-        try:
-            return self.model_wrapped(rows, count)
-        finally:
-            back()
+        return by_way_of(self.model_wrapped, model, self.forward.loss, rows, count)
 
     def get_train_dataloader(self) -> Any:
         """Every process reads all rows in the same order, and takes its share of each step by itself."""

@@ -160,7 +160,7 @@ def train(
     trainer, planned = make_trainer(base, tokenizer, examples, settings, seed, scratch, progress)
 
     def keep(best: Any) -> None:
-        state = trainer.accelerator.get_state_dict(best) if trainer.sharded else None
+        state = together.whole(best) if trainer.sharded else None
         if together.rank() == 0:
             shutil.rmtree(weights, ignore_errors=True)
             modelling.save(trainer.accelerator.unwrap_model(best), tokenizer, weights, state)
