@@ -52,7 +52,7 @@ def real_rows(number: int, joined: int) -> list[Any]:
 def ours(model: Path, rows: list[Any], steps: int, method: str, scratch: Path) -> dict[str, Any]:
     """By finetune's own function."""
     from pinch.config import Finetune
-    from pinch.finetune import train
+    from pinch.finetune.training import train
 
     settings = Finetune(method=method, steps=steps, batch_size=BATCH, lr=2e-5, lora_rank=RANK)  # type: ignore[arg-type]
     facts = train(model, "0" * 64, rows, [], settings, SEED, scratch / "weights", scratch / "trainer")

@@ -36,7 +36,7 @@ def trainer(place: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     def take(**settings: Any) -> PackedTrainer:
         taken: list[PackedTrainer] = []
 
-        def stop(self: PackedTrainer) -> None:
+        def stop(self: PackedTrainer, **_: Any) -> None:
             taken.append(self)
             raise PinchError("taken")
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pinch import modelling
 from pinch.config import Finetune
-from pinch.finetune import with_adapters
 from pinch.finetune.examples import tokenize
+from pinch.finetune.training import with_adapters
 from pinch.rows import read_json
 
 from tests.links import TINY, manifest, one_error, training_rows, tune
@@ -145,7 +145,7 @@ def test_a_model_that_does_not_bear_packing_gets_padded_rows(rows: list[tuple[An
     assert not forward.packed
     with forward.training():
         assert forward.loss(rows, 3).item() == pytest.approx(alone(model, rows).item() / 3, rel=1e-5)
-    assert forward.places(rows[:2]) == 2 * max(len(ids) for ids, _ in rows[:2])
+    assert forward.places([len(ids) for ids, _ in rows[:2]]) == 2 * max(len(ids) for ids, _ in rows[:2])
 
 
 def test_micro_batches_hold_every_row_once() -> None:

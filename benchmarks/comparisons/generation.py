@@ -73,7 +73,7 @@ def tuned(scratch: Path) -> tuple[Any, Any]:
     """Gemma 3 270M after some steps of LoRA on rows in four languages, as a plain model with merged weights."""
     from pinch import modelling
     from pinch.config import Finetune
-    from pinch.finetune import train
+    from pinch.finetune.training import train
     from pinch.rows import ExampleRow
 
     spec = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["base_models"][0]

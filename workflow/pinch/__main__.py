@@ -4,7 +4,7 @@ import argparse
 import sys
 from importlib import import_module
 
-from pinch import __version__, alone
+from pinch import __version__, alone, stopping
 from pinch.arguments import check_outputs
 from pinch.last_words import why
 from pinch.printable import one_line, printable
@@ -43,10 +43,19 @@ LINKS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run one link; 0 if it did its work, 1 with one line on standard error if not."""
+    argv = sys.argv[1:] if argv is None else argv
+    with stopping.handled():
+        try:
+            return _main(argv)
+        except stopping.Stopped as signal:
+            _end(argv[0], f"stopped by {signal}; what was finished is kept, and the same command goes on from there")
+            return 1
+
+
+def _main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m pinch", description=__doc__)
     parser.add_argument("--version", action="version", version=f"pinch {__version__}")
     commands = parser.add_subparsers(dest="link", metavar="LINK", required=True)
-    argv = sys.argv[1:] if argv is None else argv
     for name, summary in LINKS.items():
         command = commands.add_parser(name, help=summary, description=summary)
         # Only the link asked for is imported: starting one must not cost what another needs.
@@ -59,9 +68,6 @@ def main(argv: list[str] | None = None) -> int:
         said = import_module(f"pinch.{arguments.link}").run(arguments)
         if said is not None:  # else the link has printed for itself: what programs read has no line of ours in it
             print(f"{arguments.link}: {printable(said)}", flush=True)
-    except KeyboardInterrupt:
-        _end(arguments.link, "stopped; what was finished is kept, run again to go on")
-        return 130
     except Exception as error:
         _end(arguments.link, why(error))
         return 1

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pinch import accelerated
 from pinch.base_model import PACKAGES
 from pinch.config import Config, LanguageModelJudge, TransformersJudge
 from pinch.config.translation import LLM
@@ -86,6 +87,10 @@ def check_files(experiment: Experiment) -> None:
             read_prompt(spec.prompt, TRANSLATION_FIELDS, "translate.engines")
     assert experiment.judging.labelled_languages is not None, "a labelled set that does not serve is refused"
     _check_models(experiment.config)
+    if file := experiment.config.finetune.accelerate:
+        for item in experiment.training_sets.values():
+            if item.finetune is not None:
+                accelerated.check(accelerated.read(file), item.finetune)
 
 
 def _check_models(config: Config) -> None:

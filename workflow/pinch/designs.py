@@ -29,6 +29,7 @@ from pinch.config import (
     Pinch,
     Untuned,
 )
+from pinch.config.models import TRAINING_TRANSPORT
 from pinch.errors import PinchError
 from pinch.faults import explain
 
@@ -284,6 +285,9 @@ class Designs:
         native = design.data == "natural"
         parallel = tuple(part for part in ordered if not native or part[0] == pivot)
         natural = tuple(part for part in ordered if native and part[0] != pivot)
+        for name in TRAINING_TRANSPORT:
+            if name in design.finetune:
+                raise PinchError(f"{key}finetune.{name}: holds for all training sets; move it to the section finetune")
         given = self.config.finetune.model_dump()
         # Steps and epochs say the same thing in two ways: the design's way replaces the section's.
         for one, other in (("steps", "epochs"), ("epochs", "steps")):

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pinch import sources
+from pinch import accelerated, sources
 from pinch.asked import words
 from pinch.compositions import mixture_name
 from pinch.config import BaseModelSpec, Config, Seed, TransformersJudge
@@ -352,7 +352,17 @@ class Experiment:
         """Hyperparameters of one training set."""
         settings = self.training_sets[mixture].finetune
         assert settings is not None, "the untuned base model is not finetuned"
-        return canonical(settings.model_dump(exclude_none=True))
+        return canonical({name: value for name, value in settings.deciding().items() if value is not None})
+
+    def finetune_transport(self) -> str:
+        """Where a training runs, and what is kept of it on the way."""
+        return canonical(self.config.finetune.transport())
+
+    @cached_property
+    def finetune_gpus(self) -> int:
+        """How many GPUs of a machine a training takes. Raises PinchError where the file that says so does not serve."""
+        file = self.config.finetune.accelerate
+        return accelerated.read(file).per_machine if file else 1
 
     def generate_setting(self, mixture: str) -> str:
         """Decoding; how the untuned model is prompted concerns it alone."""

@@ -109,12 +109,15 @@ def load_model(base: Path, weights: Path | None = None, weights_dtype: Any = Non
     return model.to(device()).eval()
 
 
-def save(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Write a model as safetensors, and its tokenizer. Raises PinchError or OSError where the disk is full."""
+def save(model: Any, tokenizer: Any, folder: Path, state: Any = None) -> None:
+    """Write a model as safetensors, and its tokenizer. Raises PinchError or OSError where the disk is full.
+
+    `state`: its weights by name, where the model itself has but a part of them.
+    """
     from safetensors import SafetensorError
 
     try:
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, **({} if state is None else {"state_dict": state}))
         tokenizer.save_pretrained(folder)
     except SafetensorError as error:
         raise PinchError(f"{folder}: the model cannot be written: {error}") from None

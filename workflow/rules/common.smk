@@ -34,10 +34,13 @@ try:
 except PinchError as error:
     sys.exit(one_line(f"{OWNER}: {error}"))
 
-environment.prepare(WORKFLOW, experiment.cache)
+environment.prepare(WORKFLOW, experiment.cache, experiment.finetune_transport())
 alone.prepare(experiment.results)
 if unlocked := alone.unlock_dead(Path(".snakemake")):
     print(unlocked, file=sys.stderr, flush=True)
+# Who signals a job signals its shell and `tee` too. They wait for the command, which knows what to do with a signal: the
+# shell's end would be taken for the job's, amid its last words.
+shell.prefix("set -euo pipefail; trap '' TERM INT USR1; ")
 
 R = experiment.results
 # Torch on two halves of a machine's cores is many times slower than on all of them one after the other.

@@ -21,7 +21,7 @@ rule finetune:
         "../../envs/torch.yaml"
     threads: ALL_CORES
     resources:
-        gpu=1,
+        gpu=experiment.finetune_gpus,
         mem_mb=6000,
     params:
         dev=lambda wc, input: ["--dev", input.dev] if "dev" in input.keys() else [],

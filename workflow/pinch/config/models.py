@@ -8,6 +8,8 @@ from pydantic_core import PydanticCustomError
 
 from pinch.config.fields import Float, Int, KeyVariable, ServerUrl, Strict
 
+TRAINING_TRANSPORT = ("checkpoint_minutes", "accelerate")
+
 
 class Finetune(Strict):
     """Hyperparameters of supervised fine-tuning (TRL's SFTTrainer)."""
@@ -57,6 +59,12 @@ class Finetune(Strict):
     """How many are compared, at equal distances, the last among them; without effect where select is last."""
     rouge_l_tokens: Int = Field(default=128, ge=1)
     """Tokens of a development response at most, where select is rouge_l."""
+    checkpoint_minutes: Float = Field(default=30, ge=0)
+    """How often the state of a training is kept, so that one that dies goes on from there; 0: only when it is asked to
+    stop. Trains nothing anew, and holds for all sets."""
+    accelerate: str | None = None
+    """A file as `accelerate config` writes it (workflow/accelerate/ has two): one training over several GPUs or
+    machines, by DDP or FSDP. A step has batch_size rows in all. Trains nothing anew, and holds for all sets."""
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
@@ -64,6 +72,14 @@ class Finetune(Strict):
             message = "epochs ({epochs}) and steps ({steps}) are both given; keep one, and make the other null"
             raise PydanticCustomError("two_lengths", message, {"epochs": f"{self.epochs:g}", "steps": self.steps})
         return self
+
+    def deciding(self) -> dict[str, Any]:
+        """What weights depend on: hyperparameters."""
+        return self.model_dump(exclude=set(TRAINING_TRANSPORT))
+
+    def transport(self) -> dict[str, Any]:
+        """What changes no weights, but for rounding: where a training runs, and what is kept of it on the way."""
+        return self.model_dump(include=set(TRAINING_TRANSPORT))
 
 
 class GenerateEndpoint(Strict):

@@ -1,6 +1,6 @@
 """The loss of a micro-batch: packed and through a head of tiles where the model bears it, else as the model does it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +25,30 @@ def cast_inputs(model: Any, cast: bool) -> Iterator[None]:
     finally:
         for layer, old in zip(layers, before, strict=True):
             layer.cast_input_dtype_enabled = old
+
+
+def by_way_of(wrapped: Any, module: Any, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What `function` returns, called in the place of the forward method of `module`, by way of what wraps it.
+
+    DDP and FSDP prepare weights and gradients there: whoever takes a weight and no forward pass, takes a part of it.
+    """
+    own = vars(module).get("forward")
+
+    def back() -> None:
+        if own is None:
+            vars(module).pop("forward", None)
+        else:
+            module.forward = own
+
+    def instead(*given: Any) -> Any:
+        back()
+        return function(*given)
+
+    module.forward = instead
+    try:
+        return wrapped(*arguments)
+    finally:
+        back()
 
 
 class Forward:
@@ -101,9 +125,8 @@ class Forward:
         with self.autocast():
             return self._packed(rows, count) if self.packed else self._padded(rows, count)
 
-    def places(self, rows: Sequence[tuple[Any, Any]]) -> int:
-        """Tokens that the model computes for a micro-batch, padding included."""
-        lengths = [len(ids) for ids, _ in rows]
+    def places(self, lengths: Sequence[int]) -> int:
+        """Tokens that the model computes for a micro-batch of rows of these lengths, padding included."""
         return sum(lengths) if self.packed else max(lengths) * len(lengths)
 
     def _packed(self, rows: Sequence[tuple[Any, Any]], count: Any) -> Any:
@@ -123,7 +146,11 @@ class Forward:
         head = self.base.get_output_embeddings()
         if head.bias is not None:
             raise ValueError("a head with a bias is left to the model")
-        return head_loss(hidden[places], head.weight, targets[places], count, self.softcap)
+
+        def loss(hidden: Any) -> Any:
+            return head_loss(hidden, head.weight, targets[places], count, self.softcap)
+
+        return by_way_of(head, head, loss, hidden[places])
 
     def _padded(self, rows: Sequence[tuple[Any, Any]], count: Any) -> Any:
         """Padded on the right; the model's own head runs over the columns in which some row has a label."""
@@ -133,7 +160,8 @@ class Forward:
 
         targets = pad([labels for _, labels in rows], -100)[:, 1:]
         columns = (targets != -100).any(dim=0).nonzero().flatten()
-        logits = self.base(
+        # Not by calling the model: that is what may have brought us here, see PackedTrainer.rows_loss.
+        logits = self.base.forward(
             input_ids=pad([ids for ids, _ in rows], self.pad),
             attention_mask=pad([torch.ones_like(ids) for ids, _ in rows], 0),
             logits_to_keep=columns,

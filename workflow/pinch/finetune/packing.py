@@ -40,6 +40,20 @@ def micro_batches(lengths: Sequence[int], tokens: int, rows: int | None = None) 
     return cut
 
 
+def shares(lengths: Sequence[int], number: int) -> list[list[int]]:
+    """The rows of an optimizer step by their places, shared among `number` processes with about as many tokens each.
+
+    The longest first, each to whom has the fewest so far. Where there are fewer rows than processes, some have none.
+    """
+    parts: list[list[int]] = [[] for _ in range(number)]
+    held = [0] * number
+    for place in sorted(range(len(lengths)), key=lambda place: (-lengths[place], place)):
+        least = held.index(min(held))
+        parts[least].append(place)
+        held[least] += lengths[place]
+    return parts
+
+
 def take(step: dict[str, Any], places: Sequence[int]) -> list[tuple[Any, Any]]:
     """input_ids and labels of some rows of what `collate` made, a pair a row."""
     lengths = step["lengths"].tolist()

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,6 @@ from pinch.config import Finetune, Generate
 from pinch.decoding import decode
 from pinch.errors import PinchError
 from pinch.finetune.examples import languages_of, tokenize
-from pinch.finetune.forward import Forward
 from pinch.finetune.packing import collate, micro_batches, take
 from pinch.finetune.rouge import mean_rouge_l
 from pinch.finetune.trainer import PackedTrainer
@@ -35,16 +34,18 @@ def aside(model: Any) -> Iterator[None]:
             model.config.use_cache = False
 
 
-def mean_loss(forward: Forward, examples: Sequence[dict[str, Any]], tokens: int, rows: int | None) -> float:
+def mean_loss(
+    loss: Callable[..., Any], examples: Sequence[dict[str, Any]], tokens: int, rows: int | None, device: Any
+) -> float:
     """Cross-entropy in nats a response token: summed over all rows, divided by all of their response tokens.
 
-    `examples`: as `tokenize` makes them; `tokens` and `rows`: of a micro-batch at most. A mean of batches' means would
-    weigh a token by the batch that it is in.
+    `loss`: that of some rows, divided by a count; `examples`: as `tokenize` makes them; `tokens` and `rows`: of a
+    micro-batch at most. A mean of batches' means would weigh a token by the batch that it is in.
     """
-    step = {key: tensor.to(forward.base.device) for key, tensor in collate(examples).items()}
+    step = {key: tensor.to(device) for key, tensor in collate(examples).items()}
     count = int((step["labels"] != -100).sum())
     cut = micro_batches(step["lengths"].tolist(), tokens, rows)
-    return sum(float(forward.loss(take(step, places), count)) for places in cut)
+    return sum(float(loss(take(step, places), count)) for places in cut)
 
 
 def rouge_l(model: Any, tokenizer: Any, dev: Sequence[ExampleRow], tokens: int) -> float:
@@ -105,10 +106,23 @@ class Selection(TrainerCallback):
         if self.settings.select == "rouge_l":
             with self.trainer.forward.decoding():
                 return round(rouge_l(model, self.tokenizer, self.dev, self.settings.rouge_l_tokens), 6)
-        loss = mean_loss(self.trainer.forward, self.examples, self.trainer.tokens, self.trainer.rows)
+        tokens, rows = self.trainer.tokens, self.trainer.rows
+        loss = mean_loss(self.trainer.rows_loss, self.examples, tokens, rows, self.trainer.args.device)
         if not math.isfinite(loss):
             raise PinchError(f"development loss {loss}: training diverged; lower finetune.lr or add finetune.warmup")
         return round(loss, 6)
+
+    def state(self) -> dict[str, Any]:
+        """What a training that goes on must know."""
+        return {"scores": self.scores, "chosen": self.chosen, "seconds": self.seconds}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from such a state."""
+        self.scores = [(step, score) for step, score in state["scores"]]
+        self.chosen, self.seconds = state["chosen"], state["seconds"]
+        if self.chosen:
+            best = dict(self.scores)[self.chosen]
+            self.best = -best if self.settings.select == "loss" else best
 
     def facts(self) -> dict[str, Any]:
         """For the manifest."""

@@ -2,15 +2,18 @@
 
 import math
 import time
+from contextlib import nullcontext
 from typing import Any
 
 import torch
+import transformers
+from safetensors import SafetensorError
 from transformers import TrainerCallback
 from trl import SFTTrainer
 
 from pinch.errors import PinchError
 from pinch.finetune import packing
-from pinch.finetune.forward import Forward
+from pinch.finetune.forward import Forward, by_way_of
 
 
 class PackedTrainer(SFTTrainer):
@@ -30,21 +33,103 @@ class PackedTrainer(SFTTrainer):
         self.forward = forward
         self.micro_batches = 0
         self.computed = 0
+        self.unsaved: str | None = None
+        """Why the last checkpoint could not be written, if it could not."""
+
+    @property
+    def sharded(self) -> bool:
+        """Whether each process has a part of the model only, and gathers the rest in every forward pass."""
+        return bool(self.is_fsdp_enabled)
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
-        """Forward and backward of a whole optimizer step; its loss a label token, for the log."""
+        """Forward and backward of a whole optimizer step; its loss a label token, for the log.
+
+        Of several processes each takes its share of the rows. The sum of its losses is divided by the label tokens of
+        all and multiplied by the number of processes, of whose gradients DDP and FSDP take the mean: loss and gradient
+        are those of one process, to rounding.
+        """
         model.train()
         inputs = self._prepare_inputs(inputs)
+        self.state.num_input_tokens_seen += inputs["input_ids"].numel()
         count = (inputs["labels"] != -100).sum().clamp(min=1)
         total = torch.zeros((), device=count.device)
-        for places in packing.micro_batches(inputs["lengths"].tolist(), self.tokens, self.rows):
+        number = self.args.world_size
+        lengths = inputs["lengths"].tolist()
+        cuts = self._cuts(lengths)
+        self.micro_batches += sum(map(len, cuts))
+        self.computed += sum(
+            self.forward.places([lengths[place] for place in places]) for cut in cuts for places in cut
+        )
+        cut = self._own(cuts, lengths)
+        for place, (places, weight) in enumerate(cut):
             rows = packing.take(inputs, places)
-            loss = self.forward.loss(rows, count)
-            self.accelerator.backward(loss)
-            total += loss.detach()
-            self.micro_batches += 1
-            self.computed += self.forward.places(rows)
-        return total
+            # What FSDP has not brought together yet is a whole gradient in memory.
+            together = place + 1 == len(cut) or self.sharded or number == 1
+            with nullcontext() if together else self.accelerator.no_sync(model):
+                loss = self.rows_loss(rows, count)
+                self.accelerator.backward(loss if number == 1 else loss * (number * weight))
+            if weight:
+                total += loss.detach()
+        return total if number == 1 else self.accelerator.reduce(total, "sum")
+
+    def _cuts(self, lengths: list[int]) -> list[list[list[int]]]:
+        """Every process's micro-batches of a step, as places of rows."""
+        if self.args.world_size == 1:
+            return [packing.micro_batches(lengths, self.tokens, self.rows)]
+        parts = packing.shares(lengths, self.args.world_size)
+        found = []
+        for part in parts:
+            held = packing.micro_batches([lengths[place] for place in part], self.tokens, self.rows)
+            found.append([[part[place] for place in places] for places in held])
+        return found
+
+    def _own(self, cuts: list[list[list[int]]], lengths: list[int]) -> list[tuple[list[int], int]]:
+        """This process's micro-batches, and 1; or a short row of another one's and 0, where it must do as others do.
+
+        A gradient is brought together by all processes or none; with FSDP so is every forward pass.
+        """
+        own = cuts[self.args.process_index]
+        most = max(map(len, cuts)) if self.sharded else 1
+        shortest = min(range(len(lengths)), key=lambda place: lengths[place])
+        return [(places, 1) for places in own] + [([shortest], 0)] * max(0, most - len(own))
+
+    def rows_loss(self, rows: list[tuple[Any, Any]], count: Any) -> Any:
+        """Forward.loss, by way of what accelerate has put around the model: it prepares weights and gradients there."""
+        if self.args.world_size == 1 or not (self.sharded or torch.is_grad_enabled()):
+            return self.forward.loss(rows, count)
+        model = self.accelerator.unwrap_model(self.model_wrapped)
+        return by_way_of(self.model_wrapped, model, self.forward.loss, rows, count)
+
+    def get_train_dataloader(self) -> Any:
+        """Every process reads all rows in the same order, and takes its share of each step by itself."""
+        if self.args.world_size == 1:
+            return super().get_train_dataloader()
+        from accelerate.data_loader import prepare_data_loader
+
+        loader = torch.utils.data.DataLoader(
+            self.train_dataset,
+            batch_size=self.args.per_device_train_batch_size,
+            sampler=self._get_train_sampler(),
+            collate_fn=self.data_collator,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+        return prepare_data_loader(
+            loader,
+            self.args.device,
+            num_processes=1,
+            process_index=0,
+            put_on_device=True,
+            use_seedable_sampler=True,
+            data_seed=self.args.data_seed,
+        )
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """transformers' own, without TRL's card of the model; a fault is kept for who asked for it."""
+        self.unsaved = None
+        try:
+            transformers.Trainer._save_checkpoint(self, model, trial)
+        except (OSError, RuntimeError, SafetensorError) as error:  # torch has no error of its own for a full disk
+            self.unsaved = " ".join(str(error).split())
 
     def facts(self) -> dict[str, Any]:
         """For the manifest: how it was computed; padding as a share of the tokens computed."""
