@@ -147,6 +147,32 @@ def test_a_run_whose_jobs_and_daemon_are_killed_ends_with_the_scores_of_one_mach
     assert output.count("localrule") >= 20
 
 
+def test_a_training_that_slurm_cancels_goes_on_from_where_it_was(
+    cluster: None, tiny_model: Path, tmp_path: Path
+) -> None:
+    def training(name: str) -> tuple[Run, Path]:
+        run = Run(tmp_path / name)
+        run.folder.mkdir()
+        run.write(tiny_config(tiny_model))
+        run.edit(lambda config: config["finetune"].update(steps=400))
+        return run, run.results / "models" / "tiny" / "en12" / "d0t0" / "manifest.json"
+
+    run, manifest = training("on a cluster")
+    log = run.results / "logs" / "finetune" / "tiny" / "en12" / "d0t0.log"
+    with Submitting(run, manifest.relative_to(run.folder).as_posix()) as snakemake:
+        snakemake.until(lambda: log.is_file() and "finetune: step" in log.read_text(encoding="utf-8"))
+        sh("scancel", snakemake.running("rule_finetune"))
+        snakemake.finish()
+    whole, uninterrupted = training("on one machine")
+    whole.make(uninterrupted.relative_to(whole.folder).as_posix())
+
+    said, wanted = (json.loads(file.read_text(encoding="utf-8")) for file in (manifest, uninterrupted))
+    assert len(said["resumed_at"]) == 1
+    assert 0 < said["resumed_at"][0] < 400
+    assert said["loss_curve"] == wanted["loss_curve"]
+    assert said["weights_digest"] == wanted["weights_digest"]
+
+
 STAND_IN = f"""#!/bin/sh
 # As vLLM is called; behind it is a real server of chat completions, of llama.cpp. Its model is given by path.
 [ "$1" = serve ] || exit 2
