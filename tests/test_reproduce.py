@@ -84,6 +84,7 @@ def test_a_model_that_is_another_is_named_by_what_was_made_from_it(
     assert "generations/tiny/en12/d0t0/en.json: made by the model" in told
 
 
+@pytest.mark.long
 def test_a_cell_generated_anew_is_the_same(there: Run, capsys: pytest.CaptureFixture[str]) -> None:
     code, said = checked(capsys, "--rerun", "1")
     assert code == 0, said

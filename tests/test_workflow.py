@@ -137,7 +137,7 @@ def test_only_languages_that_are_needed_are_translated(finished: Run) -> None:
 
 
 def test_the_baseline_that_is_no_row_answers_in_its_own_language_only(finished: Run) -> None:
-    assert [path.name for path in generation(finished, "es12", "es").parent.iterdir()] == ["es.jsonl"]
+    assert [path.name for path in generation(finished, "es12", "es").parent.glob("*.jsonl")] == ["es.jsonl"]
 
 
 def test_the_base_model_is_loaded_once(first_output: str) -> None:

@@ -37,8 +37,10 @@ LATENCY = 0.05
 
 
 def config(folder: Path, model: Path, judge_url: str, libre_url: str, sets: int) -> dict[str, Any]:
-    """With two sets, their models are the baselines in two languages. With one, which is less work, the untuned model is
-    the baseline in one."""
+    """With two sets, their models are the baselines in two languages.
+
+    With one, which is less work, the untuned model is the baseline, in one language.
+    """
     (folder / "no-labels.jsonl").write_text("", encoding="utf-8")
     for split, rows in (("train", 8), ("eval", 4)):
         lines = (SEED / f"{split}.en.jsonl").read_text(encoding="utf-8").split("\n")[:rows]

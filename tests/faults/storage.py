@@ -50,7 +50,8 @@ def fails(this: Try, *signs: str) -> str:
         return ""
     told = [line for line in said.splitlines() if any(sign in line for sign in signs)]
     this.expect(bool(told), f"none of {signs} is said, but ...{said[-1500:]}")
-    this.expect("Traceback" not in said, f"a traceback: {said[said.find('Traceback') :][:1500]}")
+    for sign in ("Traceback", "Error in file"):  # Python's, and Snakemake's own
+        this.expect(sign not in said, f"a traceback: {said[said.find(sign) :][:1500]}")
     return "\n".join(told)
 
 
@@ -83,7 +84,7 @@ def read_only(reference: Reference, folder: Path, number: int, chance: Random) -
                 kill(process, signal.SIGKILL)
             this.here.count_lost()
             _mount("-o", "remount,ro", str(path))
-            said = fails(this, "Read-only file system")
+            said = fails(this, "Read-only file system", "Write-protected output files")
             this.expect(str(this.here.config["results"]) in said, f"no file is named: {said[:300]}")
             _mount("-o", "remount,rw", str(path))
             this.here.finish()

@@ -83,10 +83,12 @@ wildcard_constraints:
 onstart:
     try:
         alone.hold(experiment.results, Path(".snakemake"))
+        record.begin(experiment, OWNER, config)
+        record.write_arguments(figures)
     except PinchError as error:
         sys.exit(f"{OWNER}: {error}")
-    record.begin(experiment, OWNER, config)
-    record.write_arguments(figures)
+    except OSError as error:
+        sys.exit(f"{OWNER}: {error.strerror}: {error.filename}")
 
 
 onsuccess:
