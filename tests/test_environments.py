@@ -52,6 +52,7 @@ LAZY = {
     "modelling": {"torch", "transformers", "safetensors", "peft"},  # what light jobs call of it needs none
     "gpus": {"torch"},
     "sources": {"datasets"},  # of the hub
+    "base_model": {"torch", "transformers", "huggingface-hub"},  # fetching and converting
 }
 """What modules of the light environment's jobs import in functions that those jobs do not call."""
 

@@ -16,6 +16,10 @@ NOT_COMPARED = inventory.NOT_KEPT | {
 }
 """Files and folders at the top of results that are not compared, and why; nor are hidden files, which are locks."""
 
+REPORT, PAGE = "translations/report.csv", "translations/report.html"
+OF_THE_REPORT = ["seconds", "calls_now", "segments_cached"]
+"""Columns of the report that tell of the jobs; the page shows the same numbers, and is not compared itself."""
+
 RECORDS = ("models/", "translations/", "generations/")
 """Where records lie of which the keys inventory.OF_THE_JOB are not compared."""
 
@@ -26,13 +30,15 @@ def files(results: Path) -> dict[str, Path]:
     for path in sorted(results.rglob("*")):
         name = path.relative_to(results)
         hidden = any(part.startswith(".") for part in name.parts)
-        if path.is_file() and not hidden and name.parts[0] not in NOT_COMPARED:
+        if path.is_file() and not hidden and name.parts[0] not in NOT_COMPARED and name.as_posix() != PAGE:
             found[name.as_posix()] = path
     return found
 
 
 def content(name: str, path: Path) -> bytes:
     """Of a file by its name below results; a record without what may differ."""
+    if name == REPORT:
+        return pl.read_csv(path, infer_schema_length=None).drop(OF_THE_REPORT).write_csv().encode()
     if not (name.startswith(RECORDS) and name.endswith(".json")):
         return path.read_bytes()
     return json.dumps(_without(json.loads(path.read_bytes())), sort_keys=True).encode()
