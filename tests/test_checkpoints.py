@@ -16,6 +16,7 @@ import pytest
 from pinch.__main__ import main
 from pinch.rows import read_json, write_rows
 
+from tests.harness import REPO, Run
 from tests.links import TINY, link, manifest, one_error
 from tests.test_selection import dev_rows
 
@@ -235,3 +236,46 @@ def test_the_whole_job_is_signalled_and_its_log_dies_first(place: Path, tmp_path
     assert found
     assert main(command) == 0
     assert read_json(tmp_path / "manifest.json")["resumed_at"] == [2]
+
+
+def test_how_a_training_is_kept_and_where_it_runs_is_no_reason_to_train_again(run: Run) -> None:
+    file = str(REPO / "workflow/accelerate/ddp.yaml")
+    run.edit(lambda config: config["finetune"].update(checkpoint_minutes=5, accelerate=file))
+    assert run.jobs() == {}
+    told = run.make("--dry-run", "--forcerun", "finetune")
+    block = told[told.index("rule finetune:") :].split("\n\n")[0]
+    assert "gpu=2" in block
+    run.edit(lambda config: config["designs"][1].update(finetune={"checkpoint_minutes": 1}))
+    said = run.snakemake("--dry-run").stdout
+    assert "finetune.checkpoint_minutes: holds for all training sets; move it to the section finetune" in said
+
+
+@pytest.mark.long
+def test_a_run_that_is_signalled_goes_on_with_its_training(run: Run) -> None:
+    """All of its processes at once, as at the end of a job's time: Snakemake, the shell, `tee` and the training."""
+    run.edit(lambda config: config["finetune"].update(steps=600))
+    weights = "its results/models/tiny/en12/d0t0/weights"
+    log = run.folder / "its results/logs/finetune/tiny/en12/d0t0.log"
+    log.unlink()
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPO / "Snakefile"), "--configfile", "tiny.yaml"]
+    process = subprocess.Popen(
+        [*command, "--cores=2", weights],
+        cwd=run.folder,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        end = time.monotonic() + 120
+        while not (log.is_file() and "finetune: step " in log.read_text()) and time.monotonic() < end:
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGTERM)
+        process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode != 0
+    assert re.search(r"finetune: error: stopped by SIGTERM at step \d+ of 600; the next run goes on", log.read_text())
+    assert not (run.folder / weights).exists()
+    run.make(weights)
+    assert "finetune: goes on from step " in log.read_text()
+    assert len(read_json((run.folder / weights).with_name("manifest.json"))["resumed_at"]) == 1

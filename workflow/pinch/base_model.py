@@ -22,6 +22,7 @@ from pinch import modelling
 from pinch.cache import cache_folder
 from pinch.config import BaseModelSpec
 from pinch.errors import PinchError
+from pinch.model_files import check_folder
 from pinch.printable import one_line
 from pinch.rows import folder_digest, read_json, sync, sync_folder, write_json
 
@@ -142,23 +143,21 @@ def _from_hub(spec: BaseModelSpec, target: Path) -> dict[str, Any]:
     wanted = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "LICENSE*", "NOTICE*"]
     try:
         info = HfApi().model_info(str(spec.hub), revision=spec.revision)
+        for file in info.siblings or []:
+            if ".." in Path(file.rfilename).parts or Path(file.rfilename).is_absolute():
+                raise PinchError(f"base model hub {spec.hub}: has a file {file.rfilename!r} outside of itself")
         snapshot_download(str(spec.hub), revision=spec.revision, local_dir=target, allow_patterns=wanted)
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise PinchError(f"base model hub {spec.hub} at {spec.revision}: cannot be fetched: {first}") from None
+    except PinchError:
+        raise
     except Exception as error:  # the hub's HTTP client has exceptions of its own, which change with its version
         raise PinchError(f"base model hub {spec.hub}: cannot be fetched: {type(error).__name__}: {error}") from None
     shutil.rmtree(target / ".cache", ignore_errors=True)
     licence = getattr(info.card_data, "license", None) or "not stated; see the model's page"
     say(f"licence: {licence}")
     return {"licence": licence, "revision": spec.revision}
-
-
-def _check_folder(folder: Path) -> None:
-    if not (folder / "config.json").is_file():
-        raise PinchError(f"base model {folder}: has no config.json; a directory saved by transformers is needed")
-    if not list(folder.glob("*.safetensors")):
-        raise PinchError(f"base model {folder}: has no *.safetensors; pickled weights are not loaded")
 
 
 def weights_folder(spec: BaseModelSpec, cache: str | Path) -> Path:
@@ -176,7 +175,7 @@ def ensure(spec: BaseModelSpec, cache: str | Path, damaged: str | None = None) -
 
     folder = weights_folder(spec, cache)
     if spec.path:
-        _check_folder(folder)
+        check_folder(folder, f"base model {folder}")
         return {"spec": spec.model_dump(exclude_none=True), "digest": folder_digest(folder), "licence": "not stated"}
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.parent / f".{spec.identity}.lock"):
@@ -188,7 +187,7 @@ def ensure(spec: BaseModelSpec, cache: str | Path, damaged: str | None = None) -
                 target = Path(scratch) / "model"
                 target.mkdir()
                 facts = fetch(spec, target)
-                _check_folder(target)
+                check_folder(target, f"base model {spec.name}")
                 sync_folder(target)
                 shutil.rmtree(folder, ignore_errors=True)
                 target.chmod(0o755)

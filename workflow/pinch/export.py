@@ -6,7 +6,7 @@ from pathlib import Path
 from pinch import base_model, modelling
 from pinch.cache import cache_folder
 from pinch.errors import PinchError
-from pinch.rows import read_json
+from pinch.rows import folder_digest, read_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +29,8 @@ def run(arguments: argparse.Namespace) -> str:
     base, digest = base_model.open_record(record, arguments.cache)
     if digest != manifest["base_digest"]:
         raise PinchError(f"{folder}: was tuned on the base {manifest['base_digest'][:12]}, {record} is {digest[:12]}")
+    if folder_digest(folder / "weights") != manifest["weights_digest"]:
+        raise PinchError(f"{folder / 'weights'}: is not what finetune wrote: a file was changed or is damaged")
     modelling.quiet()
     model = modelling.load_model(base, folder / "weights")
     modelling.save(model, modelling.load_tokenizer(folder / "weights"), output)

@@ -66,15 +66,39 @@ def device_name() -> str:
     return torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu, {torch.get_num_threads()} threads"
 
 
+@contextmanager
+def reading(folder: Path, what: str) -> Iterator[None]:
+    """Raise PinchError, naming folder and part, for whatever libraries raise over the files of a model.
+
+    These errors share no class: those of JSON, of safetensors, of the classes of tokenizers and configs, and panics.
+    """
+
+    def told(error: BaseException) -> PinchError:
+        if "trust_remote_code" in str(error):
+            return PinchError(f"{folder}: its {what} is code of its own (auto_map), which is not run; take another")
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return PinchError(f"{folder}: the {what} cannot be loaded: {said}")
+
+    try:
+        yield
+    except (PinchError, MemoryError):
+        raise
+    except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError":  # of a GPU
+            raise
+        raise told(error) from None
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of libraries in Rust
+            raise
+        raise told(error) from None
+
+
 def load_tokenizer(folder: Path, template: bool = True) -> Any:
     """The tokenizer in `folder`, with our chat template unless `template` is False; padding on the left."""
     import transformers
 
-    try:
-        with no_collection():
-            tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        raise PinchError(f"{folder}: the tokenizer cannot be loaded: {str(error).splitlines()[0]}") from None
+    with reading(folder, "tokenizer"), no_collection():
+        tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     if tokenizer.eos_token_id is None:
         raise PinchError(f"{folder}: the tokenizer has no end-of-sequence token, so a response could never stop")
     if tokenizer.pad_token_id is None:
@@ -91,21 +115,23 @@ def load_model(base: Path, weights: Path | None = None, weights_dtype: Any = Non
     `weights`: a folder made by finetune, an adapter on `base` or a whole model; None is the base itself.
     """
     import transformers
-    from safetensors import SafetensorError
 
     adapter = weights is not None and (weights / "adapter_config.json").is_file()
     folder = base if weights is None or adapter else weights
-    try:
+    with reading(folder, "model"):
         model: Any = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype() if weights_dtype is None else weights_dtype, use_safetensors=True
+            folder,
+            dtype=dtype() if weights_dtype is None else weights_dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
         )
         if adapter:
             from peft import PeftModel
 
+            if not (Path(str(weights)) / "adapter_model.safetensors").is_file():  # PEFT would look for a pickled one
+                raise PinchError(f"{weights}: has no adapter_model.safetensors; pickled weights are not loaded")
             # In memory the adapter is merged, which makes decoding nearly twice as fast; on disk it stays alone.
             model = PeftModel.from_pretrained(model, str(weights), is_trainable=False).merge_and_unload()
-    except (OSError, ValueError, SafetensorError) as error:
-        raise PinchError(f"{folder}: the model cannot be loaded: {str(error).splitlines()[0]}") from None
     return model.to(device()).eval()
 
 

@@ -68,16 +68,15 @@ def _four_bits(base: Path, dtype: Any) -> Any:
     quantized = transformers.BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
     )
-    try:
+    with modelling.reading(base, "model"):
         model: Any = transformers.AutoModelForCausalLM.from_pretrained(
             base,
             dtype=dtype,
             use_safetensors=True,
+            trust_remote_code=False,
             quantization_config=quantized,
             device_map={"": modelling.device()},
         )
-    except (OSError, ValueError) as error:
-        raise PinchError(f"{base}: the model cannot be loaded: {str(error).splitlines()[0]}") from None
     return model
 
 
@@ -93,8 +92,8 @@ def _rounded(base: Path, dtype: Any) -> Any:
     from safetensors import safe_open
 
     files = sorted(base.glob("*.safetensors"))
-    try:
-        config = transformers.AutoConfig.from_pretrained(base)
+    with modelling.reading(base, "model"):
+        config = transformers.AutoConfig.from_pretrained(base, trust_remote_code=False)
         kind = getattr(transformers, (config.architectures or [""])[0], None)
         if kind is None or not files:
             return None
@@ -112,6 +111,4 @@ def _rounded(base: Path, dtype: Any) -> Any:
         model.name_or_path = model.config._name_or_path = str(base)  # where PEFT looks the base's vocabulary up
         if (base / "generation_config.json").is_file():
             model.generation_config = transformers.GenerationConfig.from_pretrained(base)
-    except (OSError, ValueError) as error:
-        raise PinchError(f"{base}: the model cannot be loaded: {str(error).splitlines()[0]}") from None
     return model.eval()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pinch import modelling
 from pinch.rows import read_json
 
 
@@ -9,7 +10,8 @@ def context_length(folder: Path) -> int | None:
     """Tokens of prompt and response that the model takes; None where it has no limit."""
     import transformers
 
-    config = transformers.AutoConfig.from_pretrained(folder).get_text_config()
+    with modelling.reading(folder, "config"):
+        config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False).get_text_config()
     found: int | None = getattr(config, "max_position_embeddings", None)
     return found
 

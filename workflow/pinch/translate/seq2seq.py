@@ -18,6 +18,7 @@ from pinch.cache import ReplyCache
 from pinch.config.translation import Seq2Seq as Settings
 from pinch.errors import PinchError
 from pinch.languages import name as language_name
+from pinch.model_files import check_folder
 from pinch.rows import digest, folder_digest, read_json, sync, sync_folder
 from pinch.translate import converted
 from pinch.translate.engines import Answer, EngineDownError, Request, Unit
@@ -91,21 +92,11 @@ def _fetch(hub: str, revision: str, cache: Path) -> Path:
                     first = (str(error).strip() or type(error).__name__).splitlines()[0]
                     raise PinchError(f"seq2seq: hub {hub} at {revision}: cannot be fetched: {first}") from None
                 shutil.rmtree(target / ".cache", ignore_errors=True)
-                _check_folder(target, f"hub {hub} at {revision}")
+                check_folder(target, f"seq2seq: hub {hub} at {revision}")
                 sync_folder(target)
                 target.rename(folder)
                 sync(folder.parent)
     return folder
-
-
-def _check_folder(folder: Path, called: str) -> None:
-    if not (folder / "config.json").is_file():
-        raise PinchError(f"seq2seq: {called}: has no config.json; a directory saved by transformers is needed")
-    if not list(folder.glob("*.safetensors")):
-        raise PinchError(
-            f"seq2seq: {called}: has no *.safetensors; pickled weights are not loaded (on the hub many models have a "
-            "revision with converted ones among their pull requests)"
-        )
 
 
 def _local_digest(folder: Path, cache: Path) -> str:
@@ -139,7 +130,7 @@ class Seq2Seq:
         else:
             called = str(settings.path).replace("{lang}", target)
             self.folder = Path(called)
-            _check_folder(self.folder, f"path {called}")
+            check_folder(self.folder, f"seq2seq: path {called}")
             model = _local_digest(self.folder, cache)
         self.name = f"seq2seq:{Path(called).absolute().name}"
         self.batch = settings.batch_size * SORTED_TOGETHER
