@@ -51,6 +51,7 @@ LAZY = {
     "translate": {"torch", "transformers", "safetensors", "ctranslate2", "huggingface-hub"},  # models of this machine
     "modelling": {"torch", "transformers", "safetensors", "peft"},  # what light jobs call of it needs none
     "gpus": {"torch"},
+    "model_files": {"transformers"},  # who loads a model
     "sources": {"datasets"},  # of the hub
     "base_model": {"torch", "transformers", "huggingface-hub"},  # fetching and converting
 }

@@ -138,8 +138,8 @@ def test_what_came_before_an_interruption_is_kept(
 
     with monkeypatch.context() as patch:
         patch.setattr(logits, "next_logprobs", interrupted)
-        assert column.judge(CELLS[0]) == 130
-    assert "judge: stopped; what was finished is kept, run again to go on" in capsys.readouterr().err
+        assert column.judge(CELLS[0]) == 1
+    assert "judge: error: stopped by SIGINT; what was finished is kept" in capsys.readouterr().err
     assert column.judge(CELLS[0]) == 0
     output = capsys.readouterr().out
     asked = int(output[: output.index(" questions asked of")].rsplit(" ", 1)[1])

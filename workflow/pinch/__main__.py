@@ -47,8 +47,9 @@ def main(argv: list[str] | None = None) -> int:
     with stopping.handled():
         try:
             return _main(argv)
-        except stopping.Stopped as signal:
-            _end(argv[0], f"stopped by {signal}; what was finished is kept, and the same command goes on from there")
+        except KeyboardInterrupt as signal:  # stopping.Stopped, which has the name of the signal
+            by = str(signal) or "SIGINT"
+            _end(argv[0], f"stopped by {by}; what was finished is kept, and the same command goes on from there")
             return 1
 
 
