@@ -269,7 +269,7 @@ def test_weights_that_are_pickled_are_refused(make: Make, models: Path, tmp_path
 def test_weights_that_are_damaged_are_one_clear_line(make: Make, models: Path, tmp_path: Path):
     shutil.copytree(models / "opus", tmp_path / "opus")
     (tmp_path / "opus/model.safetensors").write_bytes(b"nothing")
-    with pytest.raises(PinchError, match="the model cannot be loaded"):
+    with pytest.raises(PinchError, match=r"model\.safetensors is not safetensors, or damaged"):
         ask(make("", path=str(tmp_path / "opus")), ["the cat ."])
 
 

@@ -14,6 +14,7 @@ from pinch.translate import converted
 from pinch.translate.engines import Answer, EngineDownError
 from pinch.translate.seq2seq import Seq2Seq
 from pydantic import ValidationError
+from safetensors.torch import load_file, save_file
 
 from tests import toy_translators as toys
 
@@ -300,7 +301,10 @@ def test_a_vocabulary_in_another_order_is_refused(models: Path, tmp_path: Path, 
 
 def test_weights_that_are_damaged_are_one_clear_line(make: Make, tmp_path: Path):
     toys.write_m2m100(tmp_path / "m2m100")
-    (tmp_path / "m2m100/model.safetensors").write_bytes(b"nothing")
+    weights = load_file(tmp_path / "m2m100/model.safetensors")
+    lost = next(name for name in sorted(weights) if "fc1" in name)
+    weights[lost] = weights[lost][:-1].clone()
+    save_file(weights, tmp_path / "m2m100/model.safetensors", metadata={"format": "pt"})
     with pytest.raises(PinchError, match=r"m2m100: cannot be converted for CTranslate2: .*; backend: transformers"):
         ask(make("", path=str(tmp_path / "m2m100")), ["the cat ."])
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from pinch.__main__ import main
+from pinch.generate.cells import Cells
 from pinch.rows import TranslatedRow, read_rows
 
 from tests.chat_endpoint import Said, body, serving
@@ -82,8 +83,6 @@ def test_a_generation_that_is_asked_to_stop_keeps_its_cells(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The signal comes in the second of two cells; sampled, so that a changed draw of chance would show."""
-    from pinch.generate import filling
-
     def cells(name: str) -> list[bytes]:
         output = tmp_path / name / "en.jsonl"
         words = [*generate_command(place, tmp_path / name, output, temperature=1.0), "--row", "en,es"]
@@ -94,14 +93,14 @@ def test_a_generation_that_is_asked_to_stop_keeps_its_cells(
         return [output.read_bytes(), output.with_name("es.jsonl").read_bytes()]
 
     undisturbed = cells("undisturbed")
-    whole = filling.write_rows
+    whole = Cells.keep
 
-    def then_signalled(path: Path, rows: Any) -> None:
-        whole(path, rows)
+    def then_signalled(self: Cells, *cell: Any) -> None:
+        whole(self, *cell)
         os.kill(os.getpid(), signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr(filling, "write_rows", then_signalled)
+        patch.setattr(Cells, "keep", then_signalled)
         words = generate_command(place, tmp_path / "stopped", tmp_path / "stopped/en.jsonl", temperature=1.0)
         capsys.readouterr()
         assert main([*words, "--row", "en,es"]) == 1
