@@ -83,6 +83,7 @@ def test_a_generation_that_is_asked_to_stop_keeps_its_cells(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The signal comes in the second of two cells; sampled, so that a changed draw of chance would show."""
+
     def cells(name: str) -> list[bytes]:
         output = tmp_path / name / "en.jsonl"
         words = [*generate_command(place, tmp_path / name, output, temperature=1.0), "--row", "en,es"]
