@@ -7,7 +7,7 @@ from importlib import import_module
 from pinch import __version__, alone, stopping
 from pinch.arguments import check_outputs
 from pinch.last_words import why
-from pinch.printable import one_line, printable
+from pinch.printable import error_line, printable
 
 LINKS = {
     "base_model": "fetch a pretrained model and convert it once",
@@ -77,7 +77,7 @@ def _main(argv: list[str]) -> int:
 
 def _end(link: str, said: str) -> None:
     """One line, whatever was quoted in it: a file's text, a judge's reply, the message of an endpoint."""
-    print(f"{link}: error: {one_line(said)}", file=sys.stderr, flush=True)
+    print(f"{link}: error: {error_line(said)}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

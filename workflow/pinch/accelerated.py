@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pinch.config import Finetune
 from pinch.errors import PinchError
+from pinch.parsing import check_plain, parse_yaml
 from pinch.rows import digest
 
 KEY = "finetune.accelerate"
@@ -37,11 +36,14 @@ class Processes:
 def read(file: str) -> Processes:
     """Raises PinchError naming the key, the file and what of it does not serve."""
     try:
-        said: Any = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        said: Any = parse_yaml(Path(file).read_text(encoding="utf-8-sig"))
+        check_plain(said)
     except OSError as error:
         raise PinchError(f"{KEY}: {file}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PinchError(f"{KEY}: {file}: is not YAML: {' '.join(str(error).split())}") from None
+    except UnicodeDecodeError:
+        raise PinchError(f"{KEY}: {file}: is not UTF-8 text; convert the file to UTF-8") from None
+    except ValueError as error:
+        raise PinchError(f"{KEY}: {file}: is not YAML: {error}") from None
     if not isinstance(said, dict):
         raise PinchError(f"{KEY}: {file}: holds no keys and values; write one with `accelerate config`")
     kind = said.get("distributed_type") or "NO"  # to YAML, NO without quotes is false
@@ -50,9 +52,10 @@ def read(file: str) -> Processes:
             f"{KEY}: {file}: distributed_type: DEEPSPEED is not served, for its engine cuts steps by itself; FSDP "
             "shares a model among GPUs as well: see workflow/accelerate/fsdp.yaml"
         )
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise PinchError(f"{KEY}: {file}: distributed_type: {kind!r} is none of {', '.join(KINDS)}")
-    if kind == "FSDP" and (said.get("fsdp_config") or {}).get("fsdp_version") != 2:
+    sharing = said.get("fsdp_config")
+    if kind == "FSDP" and (not isinstance(sharing, dict) or sharing.get("fsdp_version") != 2):
         raise PinchError(f"{KEY}: {file}: fsdp_config.fsdp_version: must be 2; see workflow/accelerate/fsdp.yaml")
     number, machines = _count(file, said, "num_processes"), _count(file, said, "num_machines")
     if number % machines:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pinch.errors import PinchError
+from pinch.parsing import parse_json
 
 REFRESH = "PINCH_REFRESH"
 """Set to 1 in the environment, this makes translate, generate and judge work anew for what runs, past the caches."""
@@ -106,8 +107,12 @@ class ReplyCache:
             try:
                 if total is not None and total != _sum(key, reply):
                     raise ValueError
-                found[key] = json.loads(reply)
-            except ValueError:
+                # What `put` writes has no escapes but of control characters; with others it is somebody else's.
+                value = parse_json(reply) if "\\u" in reply else json.loads(reply)
+                if not isinstance(value, dict):
+                    raise ValueError
+                found[key] = value
+            except (ValueError, RecursionError):
                 damaged.append((key,))
         if damaged:
             print(f"cache: {self.path}: {len(damaged):,} kept replies are damaged and forgotten", flush=True)

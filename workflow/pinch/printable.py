@@ -27,3 +27,16 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """The same in one line, whatever white space there was."""
     return printable(re.sub(r"\s*[\t\n\r\f\v\x1c-\x1f\x85\u2028\u2029]\s*", " ", text).strip())
+
+
+LONGEST = 2000
+"""Characters of an error, whatever it quotes: a cell of a table may hold a book."""
+
+
+def error_line(text: str) -> str:
+    """The same for an error: its beginning, which says where, and its end, which says what to do."""
+    line = one_line(text)
+    if len(line) <= LONGEST:
+        return line
+    left_out = len(line) - LONGEST
+    return f"{line[: LONGEST - 500]} [... {left_out:,} characters ...] {line[-500:]}"

@@ -16,7 +16,7 @@ from pinch.errors import PinchError
 from pinch.experiment import Experiment, owner_name
 from pinch.figures import Figures
 from pinch.lost import lost_files
-from pinch.printable import one_line
+from pinch.printable import error_line
 from pinch.rows import digest
 
 # What a plan allocates, it keeps: Python would look through all jobs again and again for what may be freed, a tenth of
@@ -32,7 +32,7 @@ try:
     check.check_files(experiment)
     record.check_owner(experiment, OWNER)
 except PinchError as error:
-    sys.exit(one_line(f"{OWNER}: {error}"))
+    sys.exit(error_line(f"{OWNER}: {error}"))
 
 environment.prepare(WORKFLOW, experiment.cache, experiment.finetune_transport())
 alone.prepare(experiment.results)
@@ -86,7 +86,7 @@ onstart:
         record.begin(experiment, OWNER, config)
         record.write_arguments(figures)
     except PinchError as error:
-        sys.exit(f"{OWNER}: {error}")
+        sys.exit(error_line(f"{OWNER}: {error}"))
     except OSError as error:
         sys.exit(f"{OWNER}: {error.strerror}: {error.filename}")
 
