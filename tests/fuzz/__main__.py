@@ -26,8 +26,8 @@ def fuzz(name: str, folder: Path, saved: Path, seed: int, more: Callable[[int], 
     counts: Counter[str] = Counter()
     for number, valid in enumerate(kind.valid):
         # What is changed must be right before it is.
-        tries = [attempt(kind, valid, Random(f"{seed} valid {number} {again}")) for again in range(8)]
-        assert any(tried.code == 0 and not tried.fault for tried in tries), (name, number, tries[0])
+        tries = (attempt(kind, valid, Random(f"{seed} valid {number} {again}")) for again in range(8))
+        assert any(tried.code == 0 and not tried.fault for tried in tries), f"{name}: valid file {number} is refused"
     while more(counts["tried"]):
         random = Random(f"{seed} {name} {counts['tried']}")
         data = changed(kind, random)
