@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pinch import check
 from pinch.__main__ import main
+from pinch.errors import PinchError
+from pinch.experiment import Experiment
 from pinch.rows import read_json, write_rows
 
 from tests.harness import REPO, Run
@@ -60,8 +63,12 @@ def kept(place: Path) -> list[Path]:
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"method": "full", "select": "loss", "checkpoints": 5, "schedule": "linear"}],
-    ids=["lora", "full, selected"],
+    [
+        {"select": "loss", "checkpoints": 5},
+        pytest.param({"method": "full", "select": "loss", "schedule": "linear"}, marks=pytest.mark.long),
+        pytest.param({"lora_rank": 2}, marks=pytest.mark.long),
+    ],
+    ids=["lora", "full", "the last is kept"],
 )
 def test_stopped_again_and_again_it_ends_as_if_nobody_had(
     place: Path,
@@ -132,7 +139,7 @@ def test_a_damaged_checkpoint_is_named_and_not_used(
         killed(lambda: os.kill(os.getpid(), signal.SIGTERM), patch)
         assert train("damaged", epochs=1) == 1
     (folder,) = kept(place)
-    with (folder / "optimizer.pt").open("r+b") as file:
+    with (folder / "training" / "optimizer.pt").open("r+b") as file:
         file.seek(2000)
         byte = file.read(1)
         file.seek(2000)
@@ -161,6 +168,7 @@ def test_now_and_then_a_checkpoint_is_kept_for_who_is_killed(
     assert manifest(place, "now and then")["resumed_at"] == [2]
 
 
+@pytest.mark.long
 def test_other_settings_do_not_go_on_from_there(
     place: Path, train: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,7 +212,10 @@ def test_a_full_disk_stops_no_training(
 
 SIGNALLED = """
 import os, signal, sys
+from pinch import check
 from pinch.__main__ import main
+from pinch.errors import PinchError
+from pinch.experiment import Experiment
 from pinch.finetune.trainer import PackedTrainer
 step = PackedTrainer.training_step
 def signalled(self, *arguments):
@@ -216,6 +227,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.long
 def test_the_whole_job_is_signalled_and_its_log_dies_first(place: Path, tmp_path: Path) -> None:
     """As a scheduler does it: shell, `tee` and training at once. The training outlives them by its checkpoint."""
     command = link(
@@ -246,8 +258,8 @@ def test_how_a_training_is_kept_and_where_it_runs_is_no_reason_to_train_again(ru
     block = told[told.index("rule finetune:") :].split("\n\n")[0]
     assert "gpu=2" in block
     run.edit(lambda config: config["designs"][1].update(finetune={"checkpoint_minutes": 1}))
-    said = run.snakemake("--dry-run").stdout
-    assert "finetune.checkpoint_minutes: holds for all training sets; move it to the section finetune" in said
+    with pytest.raises(PinchError, match=r"finetune.checkpoint_minutes: holds for all training sets; move it to the s"):
+        Experiment(check.parse(run.config))
 
 
 @pytest.mark.long

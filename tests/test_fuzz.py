@@ -150,7 +150,7 @@ def test_what_an_error_quotes_is_shortened_and_shows_nothing_but_itself(
 ) -> None:
     rows = tmp_path / "verdicts.jsonl"
     said = "\\u001b[2J\\u001b]0;owned\\u0007\u202egnp.exe\u2028score: error: another " + "x" * 100_000
-    rows.write_text('{"id": "a", "order": "%s", "winner": "tie"}\n' % said, encoding="utf-8")
+    rows.write_text(f'{{"id": "a", "order": "{said}", "winner": "tie"}}\n', encoding="utf-8")
     assert main(["score", str(rows)]) == 1
     err = capsys.readouterr().err
     assert one_error(err).startswith(f"score: error: {rows}:1: ")

@@ -87,8 +87,8 @@ def test_a_name_that_leads_out_is_refused_by_its_key(
 
 def test_every_field_of_every_command_is_quoted() -> None:
     """But for what cannot be text: languages, numbers, and words that are quoted where they are made."""
-    plain = r"wildcards\.(lang|split|draw|seed|training)|threads|params\.(pivot|held_out|pairs|repeats|train|eval|model|judge)"
-    plain += r"|resources\.row"
+    plain = r"wildcards\.(lang|split|draw|seed|training)|threads|resources\.row"
+    plain += r"|params\.(pivot|held_out|pairs|repeats|train|eval|model|judge)"
     for file in (REPO / "workflow" / "rules").glob("*.smk"):
         commands = re.findall(r"    shell:\n((?:        .*\n)+)", file.read_text(encoding="utf-8"))
         fields = [field for command in commands for field in re.findall(r"\{([^{}]+)\}", command)]

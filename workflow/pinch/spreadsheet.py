@@ -35,7 +35,12 @@ def plain(text: str) -> str:
 def table(rows: Iterable[Sequence[Any]], line_end: str = "\n") -> str:
     """Rows as CSV, the header first. Halves of surrogate pairs, which no file can hold, are written as \\ud800."""
     out = io.StringIO()
-    csv.writer(out, lineterminator=line_end).writerows([_writable(cell(value)) for value in row] for row in rows)
+    for row in rows:
+        values = [_writable(cell(value)) for value in row]
+        # The library quotes a lone carriage return only where it ends lines, and readers end a line at it.
+        some = any(isinstance(value, str) and "\r" in value for value in values)
+        writer = csv.writer(out, lineterminator=line_end, quoting=csv.QUOTE_ALL if some else csv.QUOTE_MINIMAL)
+        writer.writerow(values)
     return out.getvalue()
 
 

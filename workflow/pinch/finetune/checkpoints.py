@@ -22,8 +22,9 @@ from pinch.finetune.store import RECORD, Store
 from pinch.finetune.trainer import PackedTrainer, Progress
 from pinch.rows import read_json
 
-BEST = "best"
-"""The weights of the best checkpoint so far, in the folder of a saved state."""
+TRAINING, BEST = "training", "best"
+"""Of a checkpoint: what transformers has saved, and the weights of the best step so far. Beside each other, because an
+adapter in a folder of the first would be taken for a second one of the model."""
 SAVE, STOP = 1, 2
 
 
@@ -93,7 +94,7 @@ class Checkpoints(TrainerCallback):
         control.should_save = bool(self.wanted) and bool(together.from_first(self.store is not None))
         self.began = time.monotonic()
         if self.wanted == STOP and not control.should_save:
-            raise PinchError(self._stopped(state, "its state is not kept"))
+            raise PinchError(together.from_first(self._stopped(state, "its state is not kept")))
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Seal what transformers has saved. Raises PinchError where the training is to stop."""
@@ -101,7 +102,7 @@ class Checkpoints(TrainerCallback):
         together.highest(0, self.trainer.accelerator.device)  # until every process has written its part
         if self.store is not None and fault is None:
             try:
-                size = self.store.keep(self._made(state), state.global_step, self._facts(self._made(state)))
+                size = self.store.keep(self._made(state), state.global_step, self._facts())
                 self.newest = state.global_step
             except OSError as error:
                 fault = f"{error.filename or self.store.folder}: {error.strerror}"
@@ -115,7 +116,7 @@ class Checkpoints(TrainerCallback):
         elif self.wanted == SAVE:
             print(f"finetune: step {state.global_step}/{state.max_steps}: checkpoint of {took}", flush=True)
         if self.wanted == STOP:
-            raise PinchError(self._stopped(state, said if faults else None, took))
+            raise PinchError(together.from_first(self._stopped(state, said if faults else None, took)))
 
     def _stopping(self) -> bool:
         orphaned = bool(self.launcher) and os.getppid() != self.launcher
@@ -131,12 +132,17 @@ class Checkpoints(TrainerCallback):
         )
 
     def _made(self, state: Any) -> Path:
-        return Path(self.trainer.args.output_dir) / f"checkpoint-{state.global_step}"
-
-    def _facts(self, made: Path) -> Mapping[str, Any]:
-        (made / "training_args.bin").unlink(missing_ok=True)  # a pickle that nobody reads
+        """A folder of all that is saved."""
+        folder = Path(self.trainer.args.output_dir)
+        whole = folder / "whole"
+        whole.mkdir()
+        (folder / f"checkpoint-{state.global_step}").rename(whole / TRAINING)
+        (whole / TRAINING / "training_args.bin").unlink(missing_ok=True)  # a pickle that nobody reads
         if self.best.is_dir():
-            shutil.copytree(self.best, made / BEST)
+            shutil.copytree(self.best, whole / BEST)
+        return whole
+
+    def _facts(self) -> Mapping[str, Any]:
         return {
             "curve": self.progress.curve,
             "seconds": self.seconds,

@@ -64,11 +64,13 @@ def launch(command: Sequence[str], processes: Processes, threads: int) -> None:
             last = [_words(words) for words in said]
     if failed is None:
         return
-    lines = last[failed] or [f"was killed by a signal ({-started[failed].returncode})"]
+    code = started[failed].returncode
+    lines = last[failed] + ([f"was killed by signal {-code}"] if code < 0 or not last[failed] else [])
     for line in lines[:-1]:
         print(line, file=sys.stderr, flush=True)
     message = lines[-1].removeprefix(f"{command[0]}: error: ")
-    raise PinchError(message if failed == 0 else f"process {failed} of {len(started)}: {message}")
+    together = all(words[-1:] == lines[-1:] for words in last)
+    raise PinchError(message if together or failed == 0 else f"process {failed} of {len(started)}: {message}")
 
 
 def _watch(started: Sequence["subprocess.Popen[bytes]"]) -> int | None:
@@ -76,20 +78,24 @@ def _watch(started: Sequence["subprocess.Popen[bytes]"]) -> int | None:
     passed: str | None = None
     failed: int | None = None
     until = float("inf")
-    while any(process.poll() is None for process in started) and time.monotonic() < until:
+    running = True
+    while running and time.monotonic() < until:
         if stopping.asked() != passed and (name := stopping.asked()):
             passed = name
             for process in started:
                 if process.poll() is None:
                     process.send_signal(signal.Signals[name])
-        if failed is None:
-            failed = next((place for place, process in enumerate(started) if process.returncode), None)
-            if failed is not None:
-                until = time.monotonic() + PATIENCE
-        time.sleep(0.1)
-    return (
-        next((place for place, process in enumerate(started) if process.returncode), None) if failed is None else failed
-    )
+        running = None in [process.poll() for process in started]
+        if failed is None and (failed := _first_to_fail(started)) is not None:
+            until = time.monotonic() + PATIENCE
+        time.sleep(0.1 * running)
+    return failed
+
+
+def _first_to_fail(started: Sequence["subprocess.Popen[bytes]"]) -> int | None:
+    """One that was killed, before those that miss it: they fail at the same moment, and complain of its silence."""
+    failed = [place for place, process in enumerate(started) if process.returncode]
+    return min(failed, key=lambda place: (started[place].returncode > 0, place), default=None)
 
 
 def _words(file: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ def join() -> None:
     import torch
     from accelerate.state import PartialState
 
+    # accelerate hands an option of transformers on by a name that torch is about to retire.
+    warnings.filterwarnings("ignore", message=".*broadcast_buffers.*", category=FutureWarning)
     PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
     if rank():
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115

@@ -146,7 +146,7 @@ def train(
         import transformers
 
         from pinch.finetune import memory
-        from pinch.finetune.checkpoints import Checkpoints
+        from pinch.finetune.checkpoints import TRAINING, Checkpoints
         from pinch.finetune.selection import Selection
         from pinch.finetune.trainer import Progress
 
@@ -178,7 +178,7 @@ def train(
     if together.rank():
         torch.manual_seed(seed + together.rank())  # or dropout would fall on the same places in the rows of all
     with trainer.forward.training(), stopping.deferred():
-        trainer.train(resume_from_checkpoint=None if unfinished is None else str(unfinished))
+        trainer.train(resume_from_checkpoint=None if unfinished is None else str(unfinished / TRAINING))
     seconds = checkpoints.seconds
     training = seconds - (selection.seconds if selection else 0)
     trained: Any = trainer.model
