@@ -111,7 +111,12 @@ def run(arguments: argparse.Namespace) -> str | None:
         "libraries": {name: version(name) for name in libraries},
     }
     store = Store(Path(arguments.cache), digest(used, LINK_VERSIONS["finetune"], circumstances(settings, processes)))
-    kept = together.rank() == 0 and store.open()
+    # Under FSDP every process would have to write a part at once, and one that fails would leave the others waiting.
+    sharded = processes is not None and processes.kind == "fsdp" and together.number() > 1
+    kept = together.rank() == 0 and not sharded and store.open()
+    if together.rank() == 0 and not kept:
+        why = "FSDP has none here" if sharded else "another process trains the same"
+        print(f"finetune: no checkpoints are kept: {why}", flush=True)
     weights = Path(arguments.weights)
     weights.parent.mkdir(parents=True, exist_ok=True)
     try:
