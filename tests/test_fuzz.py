@@ -5,11 +5,11 @@ import time
 from pathlib import Path
 
 import pytest
-from pinch import check
+from pinch import accelerated, check
 from pinch.__main__ import main
 from pinch.errors import PinchError
 from pinch.parsing import parse_json, parse_yaml
-from pinch.printable import printable
+from pinch.printable import one_line, printable
 
 from tests.fuzz.__main__ import main as fuzz
 from tests.fuzz.kinds import KINDS
@@ -136,13 +136,28 @@ def test_a_doubled_key_is_named_with_its_line() -> None:
         parse_json('{"id": 1, "id": 2}')
 
 
-def test_a_config_that_is_a_template_is_refused_since_templates_are_code(tmp_path: Path) -> None:
+def test_a_config_that_is_a_template_is_refused_by_what_reads_it_without_snakemake(tmp_path: Path) -> None:
     path = tmp_path / "template.yaml"
     path.write_text("__use_yte__: true\npivot: ?__import__('os').system('true')\n")
     with pytest.raises(PinchError, match="__use_yte__ makes code of a config"):
         check.check_configfiles([path])
     with pytest.raises(PinchError, match="unknown key '__use_yte__'"):
         check.read(path)
+
+
+@pytest.mark.parametrize("value", ["2026-11-24", "!!set {a, b}", "!!binary aGFsbG8="])
+def test_what_yaml_alone_has_is_named_by_its_key(tmp_path: Path, value: str) -> None:
+    file = tmp_path / "accelerate.yaml"
+    file.write_text(f"num_processes: 2\nwhen: {value}\n")
+    with pytest.raises(PinchError, match=r"finetune.accelerate: .* when: YAML makes a (date|set|bytes) of it; write"):
+        accelerated.read(str(file))
+
+
+def test_an_error_of_much_white_space_is_told_at_once() -> None:
+    started = time.monotonic()
+    assert one_line("a" + " " * 200_000 + "b").startswith("a ")
+    assert one_line("a  \n \t b  c") == "a b  c"
+    assert time.monotonic() - started < 2
 
 
 def test_what_an_error_quotes_is_shortened_and_shows_nothing_but_itself(

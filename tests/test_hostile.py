@@ -15,7 +15,7 @@ from tests.chat_endpoint import Said, body, error, serving
 from tests.harness import REPO, Run
 from tests.links import one_error
 
-HOSTILE = 'it\'s $(touch pwned); `touch pwned` & "x" % ü'
+HOSTILE = 'it\'s $(touch pwned); `touch pwned` & "x" [12] *? % ü'
 """A folder that somebody may have; a shell that reads it unquoted makes a file."""
 
 KEY = "sk-test-5f0c9a7b3d2e1f4a6b8c"
@@ -59,6 +59,10 @@ def test_results_and_titles_that_are_commands_are_names(finished: Run, tmp_path:
         ("results", "-rf"),
         ("results", "a\nb"),
         ("cache", "-c"),
+        ("data.train", "{lang}.jsonl"),
+        ("audit.labelled", "{judge}.jsonl"),
+        ("translate.memory", "{lang}/{judge}.jsonl"),
+        ("translate.memory", "{lang}/}.jsonl"),
         ("judges.0.name", "../../rubric"),
         ("judges.0.name", "a/b"),
         ("judges.0.name", "$(touch pwned)"),
@@ -76,7 +80,7 @@ def test_a_name_that_leads_out_is_refused_by_its_key(
     place = config
     *path, last = [int(part) if part.isdecimal() else part for part in key.split(".")]
     for part in path:
-        place = place[part]
+        place = place.setdefault(part, {}) if isinstance(place, dict) else place[part]
     place[last] = value
     run.write(config)
     assert main(["validate", str(tmp_path / "tiny.yaml")]) == 1
@@ -117,7 +121,9 @@ def test_the_key_is_in_no_file_and_no_log(run: Run, monkeypatch: pytest.MonkeyPa
         assert "refuses the key (401)" in failed.stdout
         done = run.make(cell)
         assert set(endpoint.keys) == {f"Bearer {KEY}"}
-    assert KEY not in failed.stdout + done
+        told = run.snakemake(cell, "--report", "report.html").stdout
+    assert KEY not in failed.stdout + done + told
+    assert (run.folder / "report.html").is_file(), told
     files = [path for path in run.folder.rglob("*") if path.is_file()]
     assert any(".snakemake" in path.parts for path in files) and any(path.suffix == ".sqlite" for path in files)
     assert not [path for path in files if KEY.encode() in path.read_bytes()]

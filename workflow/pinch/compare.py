@@ -164,7 +164,7 @@ def run(arguments: argparse.Namespace) -> str:
     gone = [path for path in arguments.scores if not Path(path).is_file()]
     if gone:
         raise PinchError(f"--scores: {gone[0]}: no such file (training sets are named before --scores)")
-    table = pl.concat([pl.read_parquet(path) for path in arguments.scores])
+    table = pl.concat([pl.read_parquet(path, glob=False) for path in arguments.scores])
     for column in ("base", "judge"):
         there = table[column].unique().sort().to_list()
         wanted = getattr(arguments, column)

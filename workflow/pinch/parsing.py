@@ -104,10 +104,12 @@ def check_plain(data: Any) -> None:
             for name, below in value.items():
                 _check_text(key, name)
                 waiting.append((f"{key}.{name}" if key else str(name), depth + 1, below))
-        elif isinstance(value, list | tuple | set):
+        elif isinstance(value, list | tuple):
             waiting += [(f"{key}[{place}]", depth + 1, below) for place, below in enumerate(value)]
-        else:
+        elif isinstance(value, str):
             _check_text(key, value)
+        elif value is not None and not isinstance(value, bool | int | float):
+            raise ValueError(f"{key}: YAML makes a {type(value).__name__} of it; write text in quotes")
 
 
 def _check_text(key: str, value: Any) -> None:

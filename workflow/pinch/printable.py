@@ -18,6 +18,8 @@ _HOSTILE = re.compile(
     "]"
 )
 
+_BREAK = re.compile("[\t\n\r\f\v\x1c-\x1f\x85\u2028\u2029]")
+
 
 def printable(text: str) -> str:
     """`text` with what is not to be printed as Python would write it (\\x1b, \\u202e); tabs and line feeds stay."""
@@ -26,7 +28,7 @@ def printable(text: str) -> str:
 
 def one_line(text: str) -> str:
     """The same in one line, whatever white space there was."""
-    return printable(re.sub(r"\s*[\t\n\r\f\v\x1c-\x1f\x85\u2028\u2029]\s*", " ", text).strip())
+    return printable(re.sub(r"\s+", lambda found: " " if _BREAK.search(found[0]) else found[0], text).strip())
 
 
 LONGEST = 2000

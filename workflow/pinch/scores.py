@@ -28,7 +28,7 @@ def read(paths: Sequence[str], base: str, judge: str) -> Any:
     """The cells of one base model and judge, from the table of scores or from rows of it (polars.DataFrame)."""
     import polars as pl
 
-    table = pl.concat([pl.read_parquet(path) for path in paths])
+    table = pl.concat([pl.read_parquet(path, glob=False) for path in paths])
     table = table.filter((pl.col("base") == base) & (pl.col("judge") == judge))
     if table.is_empty():
         raise PinchError(f"{', '.join(paths[:3])}: no cells of base {base} and judge {judge}")

@@ -36,7 +36,7 @@ def behaviour_of_cells(paths: Sequence[str], judge: str, lang: str) -> tuple[int
 
     cells, sums = 0, dict.fromkeys(COUNTS, 0)
     for path in paths:
-        table = pl.read_parquet(path, columns=["judge", "lang", "diagonal", *COUNTS])
+        table = pl.read_parquet(path, columns=["judge", "lang", "diagonal", *COUNTS], glob=False)
         table = table.filter((pl.col("judge") == judge) & (pl.col("lang") == lang) & ~pl.col("diagonal"))
         cells += table.height
         for name in COUNTS:

@@ -29,7 +29,7 @@ def read_rows_of_scores(files: Sequence[str]) -> Any:
     """The cells of all rows, one under the other (polars.DataFrame)."""
     import polars as pl
 
-    return pl.concat([pl.read_parquet(file) for file in files])
+    return pl.concat([pl.read_parquet(file, glob=False) for file in files])
 
 
 def read_audits(files: Sequence[str]) -> dict[tuple[str, str, str], dict[str, Any]]:

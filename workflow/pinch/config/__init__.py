@@ -188,15 +188,6 @@ class Config(Strict):
             raise PydanticCustomError("folder", "{value} is not a folder of its own; name one", {"value": repr(value)})
         return value
 
-    @field_validator("results")
-    @classmethod
-    def _no_pattern(cls, value: str) -> str:
-        if set("{}") & set(value):
-            # Snakemake would read a name in braces as a wildcard.
-            message = "{value} has a brace in it, which patterns of files are made with; name another folder"
-            raise PydanticCustomError("folder", message, {"value": repr(value)})
-        return value
-
     @field_validator("languages")
     @classmethod
     def _once(cls, value: list[str]) -> list[str]:

@@ -54,6 +54,13 @@ def _path(value: str) -> str:
     return value
 
 
+def _file_path(value: str) -> str:
+    if set("{}") & set(_path(value)):
+        message = "{value} has braces in it, which are wildcards to Snakemake; rename it"
+        raise PydanticCustomError("path", message, {"value": repr(value)})
+    return value
+
+
 def _address(value: str) -> str:
     # The value is not shown: it may hold what must not be in a config.
     if "@" in value:
@@ -88,7 +95,9 @@ def distinct(values: list[Any]) -> list[Any]:
 # YAML reads 5e-5 as a string; pydantic makes a number of it, as it should.
 Int = Annotated[int, BeforeValidator(_no_bool)]
 Float = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
-FilePath = Annotated[str, AfterValidator(_path)]
+FilePath = Annotated[str, AfterValidator(_file_path)]
+PathTemplate = Annotated[str, AfterValidator(_path)]
+"""The same, with fields in braces that are filled in here."""
 BaseUrl = Annotated[str, Field(pattern=r"^https?://"), AfterValidator(_address)]
 """Of an endpoint; never with a key in it, since it is written into results and logs."""
 ServerUrl = Annotated[str, Field(pattern=r"^(https?://|file:.)"), AfterValidator(_server)]

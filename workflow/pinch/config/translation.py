@@ -6,7 +6,18 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from pinch.config.fields import BaseUrl, FilePath, Float, Int, KeyVariable, Lang, ServerUrl, Strict, distinct
+from pinch.config.fields import (
+    BaseUrl,
+    FilePath,
+    Float,
+    Int,
+    KeyVariable,
+    Lang,
+    PathTemplate,
+    ServerUrl,
+    Strict,
+    distinct,
+)
 
 Flag = Literal[
     "untranslated",
@@ -107,7 +118,7 @@ class Seq2Seq(EngineSettings):
     """A model of the Hugging Face hub, with `revision`; {lang} stands for the language."""
     revision: str | dict[Lang, str] | None = None
     """The commit of the hub's repository, 40 hexadecimal digits; by language where `hub` has {lang}."""
-    path: FilePath | None = None
+    path: PathTemplate | None = None
     """A local directory with config.json, tokenizer and safetensors; {lang} stands for the language."""
     codes: dict[Lang, str] = Field(default={})
     """What the model calls a language, where that cannot be told from its tokenizer: {es: spa_Latn}."""
@@ -200,7 +211,7 @@ class Gate(Strict):
 class Translate(Strict):
     """How the data come into the other languages."""
 
-    memory: FilePath | None = None
+    memory: PathTemplate | None = None
     """JSONL or TMX files of translations, consulted before any engine; {split} stands for train or eval, {lang} for
     the language."""
     engines: list[AnyEngine] = Field(default=[])
@@ -215,10 +226,9 @@ class Translate(Strict):
     def _placeholders(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        unknown = set(re.findall(r"\{([^}]*)\}", value)) - {"split", "lang"}
-        if unknown:
+        if unknown := re.search(r"\{[^}]*\}?|\}", re.sub(r"\{(split|lang)\}", "", value)):
             message = "unknown placeholder {what}; only {known} are filled in"
-            context = {"what": "{" + sorted(unknown)[0] + "}", "known": "{split} and {lang}"}
+            context = {"what": unknown[0], "known": "{split} and {lang}"}
             raise PydanticCustomError("placeholder", message, context)
         if "{lang}" not in value and not value.endswith(".tmx"):
             message = "names one file for all languages; put {placeholder} where the language stands"

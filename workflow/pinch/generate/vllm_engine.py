@@ -67,6 +67,9 @@ class VllmEngine:
             tokenizer=str(folder),
             dtype="auto" if options.dtype is None else options.dtype,
             seed=0,
+            # Neither pickled weights nor code that comes with a model, whatever vLLM's defaults are.
+            load_format="safetensors",
+            trust_remote_code=False,
             # "vllm": what a model's generation_config says of sampling and penalties is not ours.
             generation_config="vllm",
             gpu_memory_utilization=options.gpu_memory,

@@ -90,7 +90,7 @@ def _read(paths: Sequence[str]) -> Any:
     import polars as pl
 
     try:
-        table = pl.concat([pl.read_parquet(path, columns=list(COLUMNS)) for path in paths])
+        table = pl.concat([pl.read_parquet(path, columns=list(COLUMNS), glob=False) for path in paths])
     except pl.exceptions.PolarsError as error:
         said = str(error).partition("\n")[0]
         raise PinchError(f"{Path(paths[0]).parent}: rows of scores cannot be read ({said}); delete them") from None

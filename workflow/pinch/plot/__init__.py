@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> str:
         raise PinchError(f"plot.colormap: {settings['colormap']!r} is not a colormap of matplotlib, such as YlGnBu")
     scores = None if kind in WITHOUT_SCORES else tables.read(given, settings["base"], settings["judge"])
     if kind == "translations":
-        scores = pl.read_csv(arguments.translations, infer_schema_length=None)
+        scores = pl.read_csv(arguments.translations, glob=False, infer_schema_length=None)
     if kind == "audit":
         scores = [read_json(path) for path in arguments.audits]
     audits = flags.read_audits(arguments.audits, settings) if kind in flags.JUDGED else {}

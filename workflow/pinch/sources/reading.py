@@ -1,5 +1,6 @@
 """Files and datasets as they are: raw rows, each with the place where it stands."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,26 +57,44 @@ def _json_array(path: Path) -> list[dict[str, Any]]:
 
 
 def _table(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        raise PinchError(f"{path}: no such file")
+    names, values = _csv(path) if path.suffix == ".csv" else _parquet(path)
+    if doubled := next((name for name in names if names.count(name) > 1), None):
+        raise PinchError(f"{path}: has two columns {doubled!r}; leave one out or rename it")
+    return values
+
+
+def _csv(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
     import polars
     from polars.exceptions import PolarsError
 
-    if not path.is_file():
-        raise PinchError(f"{path}: no such file")
     try:
-        # Types of a CSV are not guessed: an id 007 stays what it is.
-        table = polars.read_csv(path, infer_schema=False) if path.suffix == ".csv" else polars.read_parquet(path)
+        # Types are not guessed: an id 007 stays what it is. Brackets in a path are no pattern.
+        table = polars.read_csv(path, infer_schema=False, glob=False)
     except PolarsError as error:
-        said = " ".join(str(error).split())[:200]
-        raise PinchError(f"{path}: is not {path.suffix[1:]} of UTF-8 text that can be read: {said}") from None
-    _check_columns(path, table.columns)
-    return table.to_dicts()
+        raise _unreadable(path, error) from None
+    # As polars calls the second of two.
+    return [re.sub(r"_duplicated_\d+$", "", name) for name in table.columns], table.to_dicts()
 
 
-def _check_columns(path: Path, names: list[str]) -> None:
-    for name in names:
-        first, doubled, _ = name.partition("_duplicated_")
-        if doubled and first in names:  # as polars calls the second of two
-            raise PinchError(f"{path}: has two columns {first!r}; leave one out or rename it")
+def _parquet(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
+    """By pyarrow: polars 2.1 ends the process, without a word, at some damaged files."""
+    import pyarrow
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with path.open("rb") as file:
+            table = ParquetFile(file).read()
+            return list(table.column_names), table.to_pylist()
+    except (pyarrow.ArrowException, OSError, ValueError, ArithmeticError, MemoryError) as error:
+        # ValueError of text that is not UTF-8, ArithmeticError of times beyond those of Python.
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> PinchError:
+    said = " ".join(str(error).split())[:200]
+    return PinchError(f"{path}: is not {path.suffix[1:]} of UTF-8 text that can be read: {said}")
 
 
 def _hub(place: Place) -> list[dict[str, Any]]:
