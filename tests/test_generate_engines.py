@@ -193,7 +193,7 @@ def vllm(monkeypatch: pytest.MonkeyPatch) -> Calls:
     calls = Calls([], [])
     known = {
         "model", "tokenizer", "dtype", "seed", "generation_config", "gpu_memory_utilization", "tensor_parallel_size",
-        "max_model_len", "max_num_seqs", "enable_lora", "max_lora_rank", "max_loras",
+        "max_model_len", "max_num_seqs", "enable_lora", "max_lora_rank", "max_loras", "load_format", "trust_remote_code",
     }  # fmt: skip
 
     class LLM:
@@ -240,6 +240,8 @@ def test_vllm_is_loaded_once_for_a_base_and_its_adapters(
             "tokenizer": str(base),
             "dtype": "auto",
             "seed": 0,
+            "load_format": "safetensors",
+            "trust_remote_code": False,
             "generation_config": "vllm",
             "gpu_memory_utilization": 0.5,
             "tensor_parallel_size": 2,
