@@ -193,7 +193,8 @@ def vllm(monkeypatch: pytest.MonkeyPatch) -> Calls:
     calls = Calls([], [])
     known = {
         "model", "tokenizer", "dtype", "seed", "generation_config", "gpu_memory_utilization", "tensor_parallel_size",
-        "max_model_len", "max_num_seqs", "enable_lora", "max_lora_rank", "max_loras", "load_format", "trust_remote_code",
+        "max_model_len", "max_num_seqs", "enable_lora", "max_lora_rank", "max_loras",
+        "load_format", "trust_remote_code",
     }  # fmt: skip
 
     class LLM:
