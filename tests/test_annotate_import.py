@@ -203,5 +203,14 @@ def test_a_folder_without_its_key_is_refused(pairs, capsys):
     assert "key.json: no such file" in refused(capsys, pairs, files)
 
 
+def test_an_annotator_whose_number_no_column_holds_is_refused(pairs, capsys):
+    files = fill(pairs, sides)
+    key = json.loads((pairs / "key.json").read_text())
+    next(iter(key["sheets"].values()))["annotator"] = 10**30
+    (pairs / "key.json").write_text(json.dumps(key))
+    said = refused(capsys, pairs, files)
+    assert "key.json" in said and "annotator" in said
+
+
 def test_sheets_without_an_answer_are_refused(pairs, capsys):
     assert "no item is answered" in refused(capsys, pairs, fill(pairs, lambda *_: None))

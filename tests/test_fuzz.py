@@ -153,6 +153,21 @@ def test_what_yaml_alone_has_is_named_by_its_key(tmp_path: Path, value: str) -> 
         accelerated.read(str(file))
 
 
+@pytest.mark.parametrize("line", ["2026-11-24: x", "1: a", "null: a", "no: a", "fsdp_config: {1: a}"])
+def test_a_key_that_is_no_text_is_named(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "accelerate.yaml"
+    file.write_text(f"num_processes: 2\n{line}\n")
+    with pytest.raises(PinchError, match=r"finetune.accelerate: .*YAML makes .* of a key, which is no text; write it"):
+        accelerated.read(str(file))
+
+
+def test_a_date_in_a_config_is_named_by_its_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "dated.yaml"
+    path.write_text("pivot: en\nlanguages: [en, 2026-11-24]\n")
+    assert main(["validate", str(path)]) == 1
+    assert "languages[1]: YAML makes a date of it; write text in quotes" in one_error(capsys.readouterr().err)
+
+
 def test_an_error_of_much_white_space_is_told_at_once() -> None:
     started = time.monotonic()
     assert one_line("a" + " " * 200_000 + "b").startswith("a ")

@@ -72,7 +72,8 @@ def changed(random: Random, value: Any, tokens: list[str]) -> Any:
         elif how == 6:
             parent[f"{key}{_TWICE}"] = copy.deepcopy(random.choice([parent[key], *HOSTILE[:9]]))
         else:
-            parent[random.choice(["", "id", "\x1b[1m", f"{key} ", str(key).upper(), "x" * 5000])] = parent.pop(key)
+            names = ["", "id", "\x1b[1m", f"{key} ", str(key).upper(), "x" * 5000, 1, None, True]
+            parent[random.choice(names)] = parent.pop(key)
     return value
 
 
@@ -108,7 +109,16 @@ def _laughs(levels: int) -> bytes:
     return "\n".join(lines).encode()
 
 
-YAML_HEADS = [_laughs(9), b"__use_yte__: true", b"--- {}\n...", b"? a\n: b", b"\tx: y", b"x: &x {y: *x}", b"%TAG ! x"]
+YAML_HEADS = [
+    _laughs(9),
+    b"__use_yte__: true",
+    b"--- {}\n...",
+    b"? a\n: b",
+    b"2026-11-24: x",
+    b"\tx: y",
+    b"x: &x {y: *x}",
+    b"%TAG ! x",
+]
 
 
 def jsonl_file(random: Random, valid: bytes) -> bytes:

@@ -102,6 +102,9 @@ def check_plain(data: Any) -> None:
             raise ValueError(f"{key[:100]}: is nested too deep, or grows without end by its aliases; write it out")
         if isinstance(value, Mapping):
             for name, below in value.items():
+                if not isinstance(name, str):
+                    word = f"{key}: " if key else ""
+                    raise ValueError(f"{word}YAML makes {name!r} of a key, which is no text; write it in quotes")
                 _check_text(key, name)
                 waiting.append((f"{key}.{name}" if key else str(name), depth + 1, below))
         elif isinstance(value, list | tuple):

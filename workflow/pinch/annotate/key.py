@@ -90,7 +90,8 @@ class Item(Strict):
 class Sheet(Strict):
     """One annotator's questions in one language, in their order."""
 
-    annotator: int
+    annotator: Annotated[int, Field(ge=1, le=1_000_000)]
+    """Counted from 1; what no table could hold is no number of an annotator."""
     lang: Lang
     items: list[str]
 

@@ -74,12 +74,14 @@ def _csv(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
         table = polars.read_csv(path, infer_schema=False, glob=False)
     except PolarsError as error:
         raise _unreadable(path, error) from None
-    # As polars calls the second of two.
-    return [re.sub(r"_duplicated_\d+$", "", name) for name in table.columns], table.to_dicts()
+    # The second of two is called id_duplicated_0 by polars; a column may also be called so by its author.
+    asked = [re.sub(r"_duplicated_\d+$", "", name) for name in table.columns]
+    names = [old if old in table.columns else name for old, name in zip(asked, table.columns, strict=True)]
+    return names, table.to_dicts()
 
 
 def _parquet(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    """By pyarrow: polars 2.1 ends the process, without a word, at some damaged files."""
+    """By pyarrow: at some damaged files polars 2.1 panics, or ends the process."""
     import pyarrow
     from pyarrow.parquet import ParquetFile
 
