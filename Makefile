@@ -7,6 +7,7 @@
 # make bench        every comparison with what a user would take instead, and their table: half an hour
 # make bench-scale  what planning takes at 1,000 to 50,000 cells
 # make lint         what CI checks besides the tests
+# make docs         the site of docs/, into site/; make docs-serve shows it while you write
 # make format       rewrite what lint would complain about
 # make schema       the JSON Schema of the config, after a change of workflow/pinch/config.py
 # make lock         requirements.lock, after a change of pyproject.toml
@@ -62,16 +63,24 @@ bench: setup
 bench-scale: setup
 	PYTHONPATH=workflow $(BIN)/python benchmarks/scale.py
 
-lint: setup
-	$(BIN)/ruff format --check workflow tests benchmarks
-	$(BIN)/ruff check workflow tests benchmarks
+# What it builds without a broken link or one of its own warnings, it builds into site/.
+docs: setup
+	PYTHONPATH=workflow COLUMNS=100 $(BIN)/python docs/hooks/reference.py
+	$(BIN)/properdocs build --strict --quiet
+
+docs-serve: docs
+	$(BIN)/properdocs serve
+
+lint: setup docs
+	$(BIN)/ruff format --check workflow tests benchmarks docs
+	$(BIN)/ruff check workflow tests benchmarks docs
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 	$(BIN)/mypy
 
 format: setup
-	$(BIN)/ruff format workflow tests benchmarks
-	$(BIN)/ruff check --fix workflow tests benchmarks
+	$(BIN)/ruff format workflow tests benchmarks docs
+	$(BIN)/ruff check --fix workflow tests benchmarks docs
 	$(BIN)/snakefmt Snakefile workflow
 
 schema: setup

@@ -30,6 +30,7 @@ include: "workflow/rules/judge.smk"
 include: "workflow/rules/audit.smk"
 include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/plot.smk"
+include: "workflow/rules/explorer.smk"
 
 
 rule all:
@@ -37,5 +38,6 @@ rule all:
     input:
         experiment.targets(),
         figures.targets(),
+        f"{R}/explorer/index.html",
         lambda wc: lost_files(experiment),
         experiment.verdict(),

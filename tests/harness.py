@@ -101,7 +101,7 @@ class Run:
         """The files that a run would make, below results, without those of the fan-in."""
         lines = re.findall(r"^    output: (.*)$", self.make("--dry-run", *arguments), re.MULTILINE)
         files = {file.removeprefix(f"{self.config['results']}/") for line in lines for file in line.split(", ")}
-        fan_in = ("scores/", "figures/", "answers/", "audits/", "translations/report.")
+        fan_in = ("scores/", "figures/", "explorer/", "answers/", "audits/", "translations/report.")
         return {file for file in files if not file.startswith(fan_in)}
 
 

@@ -7,7 +7,7 @@ import pytest
 from pinch import languages
 from pinch.__main__ import main
 from pinch.aggregate.behaviour import COUNTS, behaviour, spent
-from pinch.aggregate.gated import found_language, gated_outcomes
+from pinch.aggregate.gated import gated_outcomes
 from pinch.aggregate.row import described, diagonal_cell, schema
 from pinch.config import Aggregate
 from pinch.rows import GenerationRow, VerdictRow, read_rows, write_rows
@@ -75,13 +75,13 @@ def test_no_rate_where_no_language_can_be_told():
     ],
 )
 def test_a_response_has_a_language_or_it_is_undetermined(text, lang, found):
-    assert found_language(text, lang, languages.candidates((lang,))) == found
+    assert languages.found(text, lang, languages.candidates((lang,))) == found
 
 
 @pytest.mark.parametrize("text", [SPANISH, ENGLISH, "42", ""])
 @pytest.mark.parametrize("lang", ["en", "es", "gsw"])
 def test_the_language_found_and_the_match_with_the_one_expected_agree(text, lang):
-    found = found_language(text, lang, LANGS)
+    found = languages.found(text, lang, LANGS)
     match = "right" if found == lang else "undetermined" if found == "undetermined" else "wrong"
     assert match == languages.match(text, lang, LANGS)
 

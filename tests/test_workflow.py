@@ -13,7 +13,7 @@ from pinch.__main__ import main
 
 from tests.harness import Run, job_counts, snapshot
 
-FAN_IN = {"aggregate_audit": 2, "aggregate": 1, "compare": 1, "plot": 9, "answer": 1}
+FAN_IN = {"aggregate_audit": 2, "aggregate": 1, "compare": 1, "plot": 9, "answer": 1, "explorer": 1}
 """All rows changed: five figures of the matrix, that of the audit, one of each of the three designs, and the answer of
 the pinch."""
 
@@ -333,7 +333,7 @@ def test_one_cell_from_nothing_runs_only_what_it_needs(run: Run) -> None:
 
 def test_how_figures_look_draws_them_again_and_nothing_else(run: Run) -> None:
     run.edit(lambda config: config["plot"].update(colormap="viridis"))
-    assert run.jobs() == {"plot": 11}
+    assert run.jobs() == {"plot": 11, "explorer": 1}  # which has the figures' colours
 
 
 def test_arithmetic_reruns_no_judge(run: Run) -> None:

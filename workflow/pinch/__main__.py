@@ -31,6 +31,7 @@ LINKS = {
     "annotate": "people as judges: sheets to fill in, and what they say",
     "plot": "a figure, with the numbers that it draws",
     "draw": "the figures of an unfinished experiment, what is missing marked",
+    "explorer": "a run as pages to click through: heatmap, cells, prompts, verdicts",
     "answer": "how little of a pinch is enough",
     "export": "merge an adapter into its base, for use elsewhere",
     "plan": "what an experiment takes, before anything runs",

@@ -36,6 +36,16 @@ def name(code: str) -> str:
     return _names().get(code, code)
 
 
+def direction(code: str) -> Literal["ltr", "rtl"]:
+    """How a language is written, by CLDR; left to right where it does not say."""
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        return "rtl" if Locale.parse(code).text_direction == "rtl" else "ltr"
+    except (UnknownLocaleError, ValueError):
+        return "ltr"
+
+
 def suggestions(word: str) -> list[str]:
     """Codes that somebody who wrote `word` may have meant ('spanish', 'spa' and 'es-ES' -> 'es')."""
     from babel.core import get_global
@@ -91,3 +101,14 @@ def match(text: str, expected: str, allowed: frozenset[str]) -> Match:
     if found == UNDETERMINED:
         return "undetermined"
     return "right" if found == expected else "wrong"
+
+
+def found(text: str, lang: str, allowed: frozenset[str]) -> str:
+    """The language of a response to a prompt in `lang`: its code, or "undetermined".
+
+    Undetermined too where identification does not know `lang`: it could name another language alone.
+    """
+    said = match(text, lang, allowed)
+    if said == "wrong":
+        return identify(text, allowed)
+    return lang if said == "right" else UNDETERMINED

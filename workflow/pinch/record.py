@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pinch import inventory
+from pinch import explored, inventory
 from pinch.errors import PinchError
 from pinch.experiment import Experiment
 from pinch.figures import Figures
@@ -66,6 +66,7 @@ def _argument_files(figures: Figures) -> Iterator[tuple[str, str]]:
     yield "transport/generate.json", experiment.generate_transport() + "\n"
     for judge in experiment.judge_names():
         yield f"transport/judges/{judge}.json", experiment.judging.transport(judge) + "\n"
+    yield "explorer.json", explored.setting(figures) + "\n"
     yield "compare.json", experiment.groups_setting() + "\n"
     for judge in experiment.judge_names():
         for lang in experiment.judging.audited_languages():
@@ -92,7 +93,10 @@ def _lines(paths: Sequence[str]) -> str:
 
 def summary(figures: Figures) -> str:
     """For the end of a run: where the figures are, and the answers that there are, in words."""
-    lines = [f"pinch: figures in {figures.results}/figures, scores in {figures.results}/scores/scores.csv"]
+    lines = [
+        f"pinch: figures in {figures.results}/figures, scores in {figures.results}/scores/scores.csv",
+        f"pinch: open {figures.results}/explorer/index.html in a browser to read what is behind each cell",
+    ]
     for file in figures.experiment.audits():
         audit = read_json(file) if Path(file).is_file() else {}
         if audit.get("status") == "red":

@@ -8,7 +8,7 @@ WORKFLOW = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(WORKFLOW))
 
 from pinch import LINK_VERSIONS as VERSION
-from pinch import alone, check, environment, record
+from pinch import alone, check, environment, explored, record
 from pinch.asked import by, each
 from pinch.compositions import MIXTURE
 from pinch.config.fields import FIGURE, NAME
@@ -61,6 +61,7 @@ localrules:
     audit_jury,
     build_mixture,
     compare,
+    explorer,
     jury,
     overlap,
     plot,

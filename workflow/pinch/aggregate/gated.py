@@ -5,17 +5,6 @@ from collections.abc import Mapping
 from pinch import languages
 
 
-def found_language(text: str, lang: str, allowed: frozenset[str]) -> str:
-    """The language of a response to a prompt in `lang`: its code, or "undetermined".
-
-    Undetermined too where identification does not know `lang`: it could name another language alone.
-    """
-    match = languages.match(text, lang, allowed)
-    if match == "wrong":
-        return languages.identify(text, allowed)
-    return lang if match == "right" else languages.UNDETERMINED
-
-
 def gated_outcomes(
     outcomes: Mapping[str, float | None], candidates: Mapping[str, str], baselines: Mapping[str, str], lang: str
 ) -> dict[str, float | None]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pinch import inference, languages
 from pinch.aggregate.behaviour import COUNTS, behaviour, spent
-from pinch.aggregate.gated import found_language, gated_outcomes
+from pinch.aggregate.gated import gated_outcomes
 from pinch.config import Aggregate
 from pinch.errors import PinchError
 from pinch.repetition import loops
@@ -61,7 +61,7 @@ def judged_cell(
     """
     outcomes = outcomes_of_verdicts(verdicts)
     ids = sorted(outcomes)
-    theirs = {id: found_language(row.response, lang, allowed) for id, row in baselines.items()}
+    theirs = {id: languages.found(row.response, lang, allowed) for id, row in baselines.items()}
     gated = gated_outcomes(outcomes, found, theirs, lang)
     scored, gated_scored = summarize(outcomes.values(), settings), summarize(gated.values(), settings)
     return {
@@ -149,7 +149,7 @@ def run(arguments: argparse.Namespace) -> str:
     for lang, baseline in json.loads(arguments.columns):
         file = _file(generations, lang, "generations")
         responses = _read_responses(file)
-        found = {id: found_language(row.response, lang, allowed) for id, row in responses.items()}
+        found = {id: languages.found(row.response, lang, allowed) for id, row in responses.items()}
         diagonal = baseline == arguments.mixture
         if diagonal:
             scored = diagonal_cell(responses)
