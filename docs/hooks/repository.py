@@ -1,7 +1,7 @@
 """The site's links to files of the repository outside of docs/: the files are put into the site, below repository/.
 
-A page of docs/ is read on the site and in a checkout, and its links lead to the right place in both. A Markdown file that
-is linked becomes a page, with its own links followed; any other file is copied as it is.
+A page of docs/ is read on the site and in a checkout, and its links lead to the right place in both. A Markdown file
+that is linked becomes a page, with its own links followed; any other file is copied as it is.
 """
 
 import os
