@@ -112,6 +112,7 @@ class Aggregate(Strict):
     resamples: Int = Field(default=5000, ge=100)
     """Bootstrap resamples of the prompts."""
     seed: Int = Field(default=0, ge=0)
+    """Of the resamples."""
     correction: Literal["holm", "bh"] = "holm"
     """For the many cells of a matrix: holm (no false finding among them, but in `alpha` of all matrices) or bh (at most
     `alpha` of the findings false, in expectation; Benjamini and Hochberg 1995)."""
@@ -148,7 +149,9 @@ class Seed(Strict):
     """One repetition: the draw of the rows and the training."""
 
     draw: Int = Field(default=0, ge=0)
+    """Seed of the choice of rows: which are in a training set, and in which language."""
     train: Int = Field(default=0, ge=0)
+    """Seed of the training: order of the rows, the adapter at the start, dropout."""
 
 
 class Config(Strict):

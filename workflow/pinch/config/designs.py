@@ -69,6 +69,7 @@ class Pinch(Design):
 
     design: Literal["pinch"]
     languages: Annotated[list[Lang], Field(min_length=2)]
+    """The languages of the set, the pivot among them."""
     percent: Annotated[list[Percent], BeforeValidator(_listed), Field(min_length=1)]
     """A list: one training set for each, and one with all rows in the pivot (0), from which gains are counted."""
 

@@ -15,6 +15,7 @@ class Rubric(Strict):
 
     engine: Literal["rubric"]
     name: str = Field(default="rubric", pattern=f"^{NAME}$")
+    """What files and figures call this judge."""
     margin: Float = Field(default=4.0, ge=0)
     """Points of chrF against the reference below which two responses count as equally close."""
 
@@ -49,12 +50,14 @@ class OpenAIJudge(LanguageModelJudge):
     base_url: ServerUrl
     """Or file:NAME, a file in which a server that is a job of the cluster has written its address."""
     model: str
+    """What the endpoint calls the model."""
     api_key_env: KeyVariable | None = None
     """The environment variable that holds the key; never the key itself. None for an endpoint without keys."""
     read: Literal["structured", "logprobs", "text"] = "structured"
     """How a label is got: by a JSON schema that the endpoint holds the reply to, by the log probabilities of the
     labels as the first token, or from the text of the reply, which is also read where an endpoint lacks the others."""
     temperature: Float = Field(default=0.0, ge=0)
+    """0 is greedy."""
     max_tokens: Int = Field(default=64, ge=1)
     """Of a reply."""
     context: Annotated[Int, Field(ge=1)] | None = None
@@ -89,6 +92,7 @@ class TransformersJudge(LanguageModelJudge):
 
     engine: Literal["transformers"]
     model: BaseModelSpec
+    """Where the model comes from, as in `base_models`."""
     batch_size: Int = Field(default=8, ge=1)
     """Questions of 1,024 tokens that go through the model at once; more of shorter ones, fewer of longer."""
 
@@ -98,6 +102,7 @@ class Jury(Strict):
 
     engine: Literal["jury"]
     name: str = Field(default="jury", pattern=f"^{NAME}$")
+    """What files and figures call this judge."""
     members: Annotated[list[str], Field(min_length=2)]
     """Names of judges of this experiment."""
 

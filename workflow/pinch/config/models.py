@@ -143,6 +143,7 @@ class Generate(Strict):
     models_per_load: Int = Field(default=8, ge=1)
     """Models as which one load of their base responds, where they are tuned by then. 1: every row loads anew."""
     vllm: GenerateVllm = GenerateVllm()
+    """Of engine: vllm."""
     endpoint: GenerateEndpoint | None = None
     """Needed by, and only by, engine: endpoint."""
 

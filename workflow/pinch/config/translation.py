@@ -77,6 +77,7 @@ class WebEngine(Remote):
     """A translation service, as deep-translator speaks to it."""
 
     engine: Literal["google", "deepl", "microsoft", "libre", "mymemory", "yandex", "qcri", "papago", "baidu"]
+    """A service of the web, as deep-translator speaks to it."""
     base_url: BaseUrl | None = None
     """Of a server of one's own, for libre; it may want no key."""
     api_key_env: KeyVariable | None = None
@@ -125,6 +126,7 @@ class Seq2Seq(EngineSettings):
     batch_size: Int = Field(default=16, ge=1)
     """Sentences translated together."""
     beams: Int = Field(default=4, ge=1)
+    """Of beam search; 1 is greedy."""
     max_new_tokens: Int = Field(default=256, ge=1)
     """Of a sentence; what is not finished by then is translated otherwise."""
     backend: Literal["transformers", "ctranslate2"] = "transformers"
@@ -171,11 +173,13 @@ class LLM(Remote):
     base_url: ServerUrl
     """Or file:NAME, a file in which a server that is a job of the cluster has written its address."""
     model: str
+    """What the endpoint calls the model."""
     api_key_env: KeyVariable | None = None
     """The environment variable that holds the key; never the key itself. None for an endpoint without keys."""
     prompt: FilePath = "translate.txt"
     """A text file with {source_language}, {target_language} and {texts}, in workflow/prompts/ or by its path."""
     temperature: Float = Field(default=0.0, ge=0)
+    """0 is greedy."""
     max_tokens: Int = Field(default=4096, ge=1)
     """Of an answer."""
     max_characters: Int = Field(default=8000, ge=100)
@@ -220,6 +224,7 @@ class Translate(Strict):
     parallel_over: Annotated[list[Lang], Field(min_length=1)] | None = None
     """Languages in which a training row must pass the gate to be in any training set, for the policy drop."""
     gate: Gate = Gate()
+    """What becomes of rows that are flagged."""
 
     @field_validator("memory")
     @classmethod
