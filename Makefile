@@ -63,8 +63,9 @@ bench: setup
 bench-scale: setup
 	PYTHONPATH=workflow $(BIN)/python benchmarks/scale.py
 
-# A broken link ends it.
+# The generated pages, then the site; a broken link ends it.
 docs: setup
+	PYTHONPATH=workflow $(BIN)/python docs/hooks/reference.py
 	$(BIN)/properdocs build --strict --quiet
 
 docs-serve: docs

@@ -178,6 +178,7 @@ class Config(Strict):
     generate: Generate = Generate()
     judge: Judge = Judge()
     judges: Annotated[list[AnyJudge], Field(min_length=1)]
+    """Who compares two responses; each judge has its own scores and figures."""
     audit: Audit = Audit()
     aggregate: Aggregate = Aggregate()
     answer: Answer = Answer()
