@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from pinch.__main__ import main
 from pinch.rehearse import tiny_model as tiny_model_files
 from pinch.rows import GenerationRow, write_rows
 
-from tests.harness import SEED, Run, tiny_config
+from tests.harness import CHROMIUM, SEED, Run, tiny_config
 from tests.links import eval_prompts, link, training_rows, tune
 
 # Before any test imports a library of Hugging Face: no test may depend on its hub.
@@ -35,6 +35,17 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "a tiny model"
     tiny_model_files.write(folder, seed_texts())
     return folder
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A real browser, for tests that look at pages; by module, since its event loop would be in the way of others'."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

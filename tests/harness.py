@@ -15,6 +15,7 @@ import yaml
 
 REPO = Path(__file__).parents[1]
 SEED = REPO / "resources" / "seed"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def tiny_config(model: Path) -> dict[str, Any]:

@@ -1,25 +1,13 @@
 """The page for annotators in a real Chromium, from a file, without a network: filled, saved, brought back."""
 
 import json
-import shutil
 
 import pytest
 
 from tests.annotations import HOSTILE, bring_back, export, make_run, read_key
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+from tests.harness import CHROMIUM
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

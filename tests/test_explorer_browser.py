@@ -8,8 +8,7 @@ from pinch.__main__ import main
 from pinch.rows import TranslatedRow, VerdictRow, write_rows
 
 from tests.annotations import make_run, write_responses
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+from tests.harness import CHROMIUM
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
@@ -82,16 +81,6 @@ def verdicts(folder, mixture, lang):
     )
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def visit(chromium, run):
     """Opens the explorer at an address; dialogs, errors and requests to elsewhere are errors of the test."""
@@ -154,6 +143,23 @@ def test_from_the_heatmap_to_a_verdict_and_back(visit):
     page.wait_for_selector("h1:has-text('Prompt 1 of 20')")
 
 
+def test_the_explorer_that_a_run_makes(visit, finished):
+    """The tiny experiment, run whole by the workflow: real responses of a model, real verdicts."""
+    page = visit(index=finished.results / "explorer/index.html")
+    assert "6 of 6 cells" in page.inner_text("main")
+    page.get_by_role("link", name="untuned, Spanish").click()
+    page.get_by_text("4 prompts").first.wait_for()
+    page.locator("a.prompt").first.click()
+    page.get_by_role("heading", name="Verdicts").wait_for()
+    page.get_by_role("link", name="Up").click()
+    page.get_by_role("link", name="Compare with another training set").click()
+    page.get_by_text("the two are not of one design").wait_for()
+    page.get_by_label("First training set").select_option("en12")
+    page.get_by_role("heading", name="English and").wait_for()
+    page.get_by_label("Second training set").select_option("en9+es3")
+    page.get_by_text("The difference in all languages").wait_for()
+
+
 def test_a_cell_is_searched_sorted_and_filtered(visit):
     page = visit("view=cell&set=untuned&lang=en")
     page.get_by_label("Search").fill("refresh")
@@ -187,7 +193,7 @@ def test_two_training_sets_are_compared(visit):
     page = visit("view=compare&set=untuned&other=en9%2Bhe3&lang=he")
     assert "0.0 points on 80 prompts that are valid for both, of 100" in page.inner_text("main")
     page.get_by_label("Show").select_option("alike")
-    page.get_by_label("Second", exact=True).select_option("en12")
+    page.get_by_label("Second training set").select_option("en12")
     page.get_by_text("English on ").wait_for()
 
 

@@ -27,8 +27,8 @@ async function showCompared(content, current) {
     h(
       "div",
       { class: "controls" },
-      choice("First", options, a, (set) => go({ set })),
-      choice("Second", options, b, (other) => go({ other })),
+      choice("First training set", options, a, (set) => go({ set })),
+      choice("Second training set", options, b, (other) => go({ other })),
       choice("Language", index.columns.map((one) => [one, languageName(one)]), lang, (chosen) => go({ lang: chosen })),
       index.seeds.length > 1 ? choice("Seed", index.seeds.map((one) => [one, one]), seed, (chosen) => go({ seed: chosen })) : null,
     ),

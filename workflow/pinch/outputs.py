@@ -68,7 +68,8 @@ FILES: dict[str, dict[str, str]] = {
         "figures/{figure}.png": "a figure",
         "figures/{figure}.pdf": "the same for print",
         "figures/{figure}.csv": "the numbers that it draws",
-        "explorer/**": "the run as pages to click through, from a cell to its answers and verdicts; open `index.html`",
+        "explorer/index.html": "the run as pages to click through, from a cell to its answers and verdicts",
+        "explorer/**": "its scripts, and a data file for each language's prompts, model's answers, cell's verdicts",
     },
 }
 """By part of the chain; paths are below the experiment's `results`."""

@@ -8,6 +8,7 @@ judge on a cell, each loaded when it is looked at. All of it can be sent around 
 """
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from pinch import check, explored
@@ -45,13 +46,13 @@ def run(arguments: argparse.Namespace) -> str:
 
 def _of_experiment(arguments: argparse.Namespace) -> argparse.Namespace:
     """The same arguments as the rule gives, for what is there of an experiment."""
-    from pinch import draw
+    from pinch import unfinished
 
     experiment, figures = check.open_experiment(arguments.config)
     output = Path(arguments.output or f"{experiment.results}/partial/explorer/index.html")
-    scored = draw.score_what_is_there(experiment, Path(experiment.results) / "partial")
+    scored = unfinished.score(experiment, Path(experiment.results) / "partial")
     wanted = [name for name, figure in figures.all.items() if figure.kind == "heatmap" and not figure.comparison]
-    drawn = draw.draw_from(figures, wanted, scored)
+    drawn = unfinished.draw(figures, wanted, scored)
     return argparse.Namespace(
         settings=explored.setting(figures),
         scores=scored.table,
@@ -73,11 +74,9 @@ def _write(arguments: argparse.Namespace) -> str:
     responses = cells.put_responses(data, settings, index.found_languages(table, settings["results"]))
     verdicts = cells.put_verdicts(data, settings)
     if arguments.comparisons:
-        found = index.comparisons(arguments.comparisons)
-        for place, lines in found.items():
+        for place, lines in index.comparisons(arguments.comparisons).items():
             base, judge = place.split("/")
-            told = [base, judge]
-            data.put(f"comparisons/{judge}/{base}", [arguments.comparisons], told, lambda lines=lines: lines)  # type: ignore[misc]
+            data.put(f"comparisons/{judge}/{base}", [arguments.comparisons], place, partial(list, lines))
     matrix = {
         **settings,
         "cells": index.cells(table),

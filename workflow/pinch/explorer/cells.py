@@ -4,6 +4,7 @@ All lists of a file have an entry a prompt, in the order of its `ids`.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def put_prompts(data: Data, settings: Settings) -> None:
     for lang in settings["columns"]:
         file = f"{settings['results']}/translations/eval/{lang}.jsonl"
         if Path(file).is_file():
-            data.put(f"prompts/{lang}", [file], None, lambda file=file: _prompts(file))  # type: ignore[misc]
+            data.put(f"prompts/{lang}", [file], None, partial(_prompts, file))
 
 
 def _prompts(file: str) -> dict[str, Any]:
@@ -42,27 +43,22 @@ def put_responses(data: Data, settings: Settings, found: Mapping[str, Mapping[st
     """Of each model and language; `found` are the languages of responses that are known, by file and id."""
     allowed = languages.candidates(list(settings["languages"]))
     count = 0
-    for name, lang, file in _responses(settings):
-        known = found.get(file, {})
-        data.put(
-            f"responses/{name}",
-            [file],
-            sorted(allowed),
-            lambda file=file, lang=lang, known=known: _said(file, lang, known, allowed),  # type: ignore[misc]
-        )
-        count += 1
+    for cell, _, lang in _cells(settings, "responds"):
+        file = f"{settings['results']}/generations/{cell}.jsonl"
+        if Path(file).is_file():
+            make = partial(_said, file, lang, found.get(file, {}), allowed)
+            data.put(f"responses/{cell}", [file], sorted(allowed), make)
+            count += 1
     return count
 
 
-def _responses(settings: Settings) -> Iterator[tuple[str, str, str]]:
+def _cells(settings: Settings, langs: str) -> Iterator[tuple[str, str, str]]:
+    """Each cell as a part of paths, with its training set and language; `langs`: responds or columns, of a set."""
     for base in settings["bases"]:
         for item in settings["sets"]:
             for seed in settings["seeds"]:
-                for lang in item["responds"]:
-                    name = f"{base}/{item['name']}/{seed}/{lang}"
-                    file = f"{settings['results']}/generations/{name}.jsonl"
-                    if Path(file).is_file():
-                        yield name, lang, file
+                for lang in item[langs]:
+                    yield f"{base}/{item['name']}/{seed}/{lang}", item["name"], lang
 
 
 def _said(file: str, lang: str, known: Mapping[str, str], allowed: frozenset[str]) -> dict[str, Any]:
@@ -80,17 +76,12 @@ def _said(file: str, lang: str, known: Mapping[str, str], allowed: frozenset[str
 def put_verdicts(data: Data, settings: Settings) -> int:
     """Of each judge on each judged cell: the winner in both orders, and what the judge said."""
     count = 0
-    for judge in settings["judges"]:
-        for base in settings["bases"]:
-            for item in settings["sets"]:
-                for seed in settings["seeds"]:
-                    for lang in item["columns"]:
-                        cell = f"{base}/{item['name']}/{seed}/{lang}"
-                        file = f"{settings['results']}/judgments/{judge['name']}/{settings['baseline']}/{cell}.jsonl"
-                        if settings["baselines"][lang] != item["name"] and Path(file).is_file():
-                            name = f"verdicts/{judge['name']}/{cell}"
-                            data.put(name, [file], None, lambda file=file: _verdicts(file))  # type: ignore[misc]
-                            count += 1
+    for judge in (judge["name"] for judge in settings["judges"]):
+        for cell, mixture, lang in _cells(settings, "columns"):
+            file = f"{settings['results']}/judgments/{judge}/{settings['baseline']}/{cell}.jsonl"
+            if settings["baselines"][lang] != mixture and Path(file).is_file():
+                data.put(f"verdicts/{judge}/{cell}", [file], None, partial(_verdicts, file))
+                count += 1
     return count
 
 

@@ -5,6 +5,7 @@ properties of the window. DataTables (tables) comes with itables, Vega-Lite (cha
 """
 
 import re
+from collections.abc import Callable
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -29,13 +30,12 @@ def write(folder: Path) -> None:
     write_text(folder / "LICENCES.txt", told)
 
 
-def _write(path: Path, package: str, make: object) -> None:
+def _write(path: Path, package: str, make: Callable[[], str]) -> None:
     mark = MARK.format(package=package, version=version(package))
     if path.is_file():
         with path.open(encoding="utf-8") as file:
             if file.readline() == mark:
                 return
-    assert callable(make)
     write_text(path, mark + make())
 
 
