@@ -69,4 +69,5 @@ function tagsOf(said, lang) {
   return tags;
 }
 
-const tagList = (tags) => h("span", { class: "tags" }, ...tags.map(([kind, text]) => h("span", { class: `tag ${kind}` }, text)));
+const tagList = (tags) =>
+  tags.length > 0 && h("span", { class: "tags" }, ...tags.map(([kind, text]) => h("span", { class: `tag ${kind}` }, text)));
